@@ -1,0 +1,1 @@
+"""Audio-visual synchronization: train it, measure it, use it."""
