@@ -1,0 +1,30 @@
+"""Files that are either whole or not there."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from avsync.errors import MediaError
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its name only when the block ends without an error.
+
+    The suffix is kept, because the container format is chosen by it.
+
+    Raises:
+        MediaError: The folder does not exist or may not be written.
+    """
+    target = Path(path)
+    folder = target.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise MediaError(f"{target}: cannot be written: {folder} is not a folder that may be written to")
+    temporary = folder / f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

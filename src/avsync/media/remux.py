@@ -1,0 +1,72 @@
+"""Moving the sound of a file in time without touching a single coded byte."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer, OutputContainer
+
+from avsync.errors import MediaError
+from avsync.media.atomic import whole_file
+from avsync.media.probe import probe, require_picture_and_sound
+from avsync.media.source import open_media
+
+_NO_TIMESTAMPS = {".avi", ".wav", ".mp3", ".flac"}
+_log = logging.getLogger(__name__)
+
+
+def shift_audio(source: str | Path, target: str | Path, seconds: float) -> None:
+    """Copy a file with its sound moved by ``seconds``; every stream is copied as it is, packet by packet.
+
+    The sound is moved later for ``seconds`` above 0. Below 0 everything but the sound is moved later instead, so that
+    nothing falls before the start of the file and is lost.
+
+    Args:
+        source: A file with picture and sound.
+        target: The file to write (whole or not at all); its suffix chooses the container.
+        seconds: How far; positive: later.
+
+    Raises:
+        MediaError: ``source`` lacks picture or sound, or the target's container cannot hold its streams or start times.
+    """
+    info = probe(source)
+    require_picture_and_sound(info)
+    suffix = Path(target).suffix.lower()
+    if suffix in _NO_TIMESTAMPS:
+        raise MediaError(
+            f"{target}: {suffix} files cannot say when their sound starts; write .mp4, .mov or .mkv"
+        )
+    # a first timestamp below 0 would be cut away by the container
+    base = max(0.0, -info.origin)
+    delays = {True: base + max(0.0, seconds), False: base + max(0.0, -seconds)}
+    with whole_file(target) as temporary, open_media(source) as given:
+        try:
+            with av.open(f"file:{temporary}", "w", container_options={"fflags": "+bitexact"}) as written:
+                _copy(given, written, delays)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise MediaError(
+                f"{target}: {suffix or 'this container'} cannot hold {source} ({error})"
+            ) from error
+
+
+def _copy(given: InputContainer, written: OutputContainer, delays: dict[bool, float]) -> None:
+    written.metadata.update(given.metadata)
+    streams: dict[int, Any] = {}
+    for stream in given.streams:
+        if stream.type not in ("video", "audio", "subtitle"):
+            _log.warning("%s: stream %d (%s) is not copied", given.name, stream.index, stream.type)
+            continue
+        copy = written.add_stream_from_template(stream)
+        copy.metadata.update(stream.metadata)
+        copy.disposition = stream.disposition
+        streams[stream.index] = copy
+    for packet in given.demux([stream for stream in given.streams if stream.index in streams]):
+        if packet.dts is None and packet.pts is None:
+            continue
+        delay = round(delays[packet.stream.type == "audio"] / packet.time_base)
+        packet.pts = (packet.dts if packet.pts is None else packet.pts) + delay
+        packet.dts = (packet.pts - delay if packet.dts is None else packet.dts) + delay
+        packet.stream = streams[packet.stream.index]
+        written.mux(packet)

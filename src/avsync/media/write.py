@@ -1,0 +1,247 @@
+"""Writing media: files with picture and sound, and the two kinds of bytes that a shard holds.
+
+The same input gives the same bytes: one encoder thread, no dates or library versions in the container.
+"""
+
+import io
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import OutputContainer
+
+from avsync.clock import FPS, SAMPLE_RATE
+from avsync.errors import MediaError
+from avsync.media.atomic import whole_file
+from avsync.media.remux import shift_audio
+from avsync.media.source import decode_bytes
+
+__all__ = ["decode_flac", "encode_flac", "encode_video", "shift_audio", "write_video"]
+
+KEY_FRAME_INTERVAL = 25
+_BITEXACT = {"fflags": "+bitexact"}
+_CODECS = {".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".mkv": ("libx264", "flac")}
+_BLOCK = 1024
+
+
+def write_video(  # noqa: PLR0913 - one call says everything about the file, all but three by keyword
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    audio: np.ndarray | None = None,
+    *,
+    fps: float = FPS,
+    sample_rate: int = SAMPLE_RATE,
+    audio_offset: float = 0.0,
+    video_codec: str | None = None,
+    audio_codec: str | None = None,
+    crf: int = 18,
+) -> None:
+    """Write a video file, whole or not at all.
+
+    Args:
+        path: The file; its suffix chooses the container (.mp4, .mkv, .mov, .webm, .avi, ...).
+        frames: Pictures (H, W, 3) uint8 RGB, all of one size, H and W even; may be a generator.
+        audio: (S,) float32 in [-1, 1], or None for no sound.
+        fps: Pictures a second.
+        sample_rate: Hz of ``audio``.
+        audio_offset: Seconds by which the timestamps move the sound later (below 0: the picture is moved later).
+            AVI cannot hold start times: there the sound is preceded by silence.
+        video_codec: FFmpeg encoder; default: H.264 (WebM: VP9, AVI: MPEG-4).
+        audio_codec: FFmpeg encoder; default: AAC (MKV: FLAC, WebM: Opus, AVI: PCM).
+        crf: Quality of H.264 and VP9: 0 is best, 18 looks lossless.
+
+    Raises:
+        MediaError: No frames, frames of odd size, an unknown container or codec, or a folder that may not be written.
+    """
+    remaining = iter(frames)
+    first = next(remaining, None)
+    if first is None:
+        raise MediaError(f"{path}: no frames to write; at least one is needed")
+    _require_even(first, path)
+    suffix = Path(path).suffix.lower()
+    default_video, default_audio = _CODECS.get(suffix, ("libx264", "aac"))
+    if suffix == ".avi" and audio is not None:
+        audio, audio_offset = _without_start_times(audio, audio_offset, fps, sample_rate)
+    with whole_file(path) as temporary:
+        try:
+            with av.open(f"file:{temporary}", "w", container_options=_BITEXACT) as container:
+                picture = _Picture(container, video_codec or default_video, first.shape, fps, crf)
+                picture.delay = max(0.0, -audio_offset)
+                sound = None
+                if audio is not None:
+                    sound = _Sound(container, audio_codec or default_audio, audio, sample_rate)
+                    sound.delay = max(0.0, audio_offset)
+                _mux(picture, sound, chain([first], remaining))
+        except (av.error.FFmpegError, ValueError) as error:
+            raise MediaError(f"{path}: cannot be written ({error})") from error
+
+
+def encode_video(frames: np.ndarray, fps: float = FPS, crf: int = 18) -> bytes:
+    """H.264 in MP4 without sound, for a shard: a key frame at least every 25 frames, no B-frames.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB, T at least 1, H and W even.
+        fps: Pictures a second.
+        crf: 0 is lossless, 18 looks it.
+
+    Returns:
+        The file's bytes; the same for the same frames.
+
+    Raises:
+        MediaError: No frames or an odd size.
+    """
+    if frames.ndim != 4 or not len(frames):
+        raise MediaError(
+            f"frames of shape {frames.shape} cannot be encoded; (T, H, W, 3) with T > 0 is needed"
+        )
+    _require_even(frames[0], "encode_video")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4", container_options=_BITEXACT) as container:
+        _mux(_Picture(container, "libx264", frames.shape[1:], fps, crf), None, frames)
+    return buffer.getvalue()
+
+
+def encode_flac(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """16-bit FLAC.
+
+    Args:
+        audio: (S,) float32 in [-1, 1]; S at least 1.
+        sample_rate: Hz.
+
+    Returns:
+        The file's bytes; the same for the same samples.
+
+    Raises:
+        MediaError: No samples.
+    """
+    if audio.ndim != 1 or not len(audio):
+        raise MediaError(f"sound of shape {audio.shape} cannot be encoded; (S,) with S > 0 is needed")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="flac", container_options=_BITEXACT) as container:
+        sound = _Sound(container, "flac", audio, sample_rate)
+        sound.write_until(float("inf"))
+        sound.close()
+    return buffer.getvalue()
+
+
+def decode_flac(data: bytes) -> np.ndarray:
+    """The samples of a mono FLAC file, at its own rate.
+
+    Returns:
+        (S,) float32 in [-1, 1).
+
+    Raises:
+        MediaError: The bytes are not FLAC.
+    """
+    chunks = [frame.to_ndarray()[0] for frame in decode_bytes(data, "flac")]
+    samples = np.concatenate(chunks)
+    return (samples / np.float32(-float(np.iinfo(samples.dtype).min))).astype(np.float32)
+
+
+def _require_even(frame: np.ndarray, what: str | Path) -> None:
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[0] % 2 or frame.shape[1] % 2:
+        raise MediaError(
+            f"{what}: a frame of shape {frame.shape} cannot be encoded; (even, even, 3) is needed"
+        )
+
+
+def _without_start_times(audio: np.ndarray, offset: float, fps: float, rate: int) -> tuple[np.ndarray, float]:
+    """The sound and the offset for a container that counts frames: silence does what timestamps cannot."""
+    late_frames = max(0, math.ceil(-offset * fps))
+    silence = np.zeros(max(0, round((late_frames / fps + offset) * rate)), np.float32)
+    return np.concatenate([silence, audio]), -late_frames / fps
+
+
+def _mux(picture: "_Picture", sound: "_Sound | None", frames: Iterable[np.ndarray]) -> None:
+    for frame in frames:
+        picture.write(frame)
+        if sound is not None:
+            sound.write_until(picture.time)
+    picture.close()
+    if sound is not None:
+        sound.write_until(float("inf"))
+        sound.close()
+
+
+class _Picture:
+    """A video stream being written; ``delay`` s are added to all its timestamps."""
+
+    def __init__(self, container: OutputContainer, codec: str, shape: tuple[int, ...], fps: float, crf: int):
+        # 1001 holds the NTSC rates (30000/1001) exactly
+        self.rate = Fraction(fps).limit_denominator(1001)
+        self.container = container
+        self.stream: Any = container.add_stream(codec, rate=self.rate, options=_options(codec, crf))
+        self.stream.height, self.stream.width = shape[:2]
+        self.stream.pix_fmt = "yuv420p"
+        self.base = _time_base(container.format.name, codec, self.rate)
+        self.stream.codec_context.time_base = self.base
+        self.stream.codec_context.gop_size = KEY_FRAME_INTERVAL
+        self.delay = 0.0
+        self.count = 0
+
+    @property
+    def time(self) -> float:
+        return float(self.count / self.rate) + self.delay
+
+    def write(self, picture: np.ndarray) -> None:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame.time_base = self.base
+        # two roundings: a delay of half a tick must not give two frames the same time
+        frame.pts = round(self.count / self.rate / self.base) + round(self.delay / self.base)
+        self.count += 1
+        self.container.mux(self.stream.encode(frame))
+
+    def close(self) -> None:
+        self.container.mux(self.stream.encode(None))
+
+
+def _time_base(container: str, codec: str, rate: Fraction) -> Fraction:
+    """Finer than a frame where the container and the codec can, so that a delay need not be whole frames."""
+    if container == "avi" or codec not in ("libx264", "libvpx-vp9", "mpeg4"):
+        return 1 / rate
+    if codec == "mpeg4":  # its denominator has 16 bits
+        return 1 / (rate * max(1, 65535 // rate.numerator))
+    return Fraction(1, 90000)
+
+
+def _options(codec: str, crf: int) -> dict[str, str]:
+    options = {"threads": "1", "flags": "+bitexact"}
+    if codec == "libx264":
+        options |= {"crf": str(crf), "preset": "veryfast", "bf": "0"}
+    elif codec.startswith("libvpx"):
+        options |= {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "8"}
+    elif codec == "mpeg4":
+        options |= {"flags": "+bitexact+qscale", "global_quality": str(118 * 3)}
+    return options
+
+
+class _Sound:
+    """An audio stream being written from one waveform; ``delay`` s are added to all its timestamps."""
+
+    def __init__(self, container: OutputContainer, codec: str, audio: np.ndarray, sample_rate: int):
+        self.container = container
+        self.stream: Any = container.add_stream(codec, rate=sample_rate, options={"flags": "+bitexact"})
+        self.stream.layout = "mono"
+        self.rate = sample_rate
+        self.samples = np.clip(np.round(audio * 32768.0), -32768, 32767).astype(np.int16)
+        self.delay = 0.0
+        self.count = 0
+
+    def write_until(self, time: float) -> None:
+        while self.count < len(self.samples) and self.count / self.rate + self.delay < time:
+            block = self.samples[None, self.count : self.count + _BLOCK]
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="s16", layout="mono")
+            frame.sample_rate = self.rate
+            frame.time_base = Fraction(1, self.rate)
+            frame.pts = self.count + round(self.delay * self.rate)
+            self.count += block.shape[1]
+            self.container.mux(self.stream.encode(frame))
+
+    def close(self) -> None:
+        self.container.mux(self.stream.encode(None))
