@@ -1,7 +1,6 @@
 """What a media file holds and when its streams start."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,7 @@ def probe(path: str | Path) -> MediaInfo:
         0.08
     """
     with open_media(path) as container:
-        streams = [stream for kind in ("video", "audio") if (stream := pick(container, kind))]  # type: ignore[arg-type]
+        streams = [stream for kind in ("video", "audio") if (stream := pick(container, kind))]
         first = _first_frames(container, streams)
         if not first:
             raise MediaError(
@@ -147,8 +146,10 @@ def _time(frame: Any) -> float:
 def _video(stream: Any, frame: Any, start: float) -> VideoInfo:
     turns = quarter_turns(frame)
     width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-    rate: Fraction | None = stream.average_rate or stream.guessed_rate
-    return VideoInfo(start, width, height, float(rate or 0), turns * 90, _codec(stream))
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    # a Matroska file without a frame rate in its header shows as 1000 and more
+    fps = next((float(rate) for rate in rates if rate and rate <= 300), 0.0)
+    return VideoInfo(start, width, height, fps, turns * 90, _codec(stream))
 
 
 def _codec(stream: Stream) -> str:
@@ -173,7 +174,7 @@ def _end(container: InputContainer, streams: list[Stream]) -> float | None:
 
 
 def _scanned_end(path: str | Path) -> float:
-    """Container time of the end by reading all packets; browsers' recordings have no duration in their header."""
+    """Container time of the end by reading all packets; browsers record without a duration in the header."""
     end = 0.0
     with open_media(path) as container:
         try:

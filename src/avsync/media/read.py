@@ -1,8 +1,8 @@
 """Picture at a steady frame rate and sound at a steady sample rate, both on the file clock.
 
 The file clock: t = 0 is where the earlier of the first video and the first audio stream starts, in container
-timestamps. Nothing is counted, everything is looked up by its timestamp, so start times, edit lists, variable frame
-rates and lost packets end up where a viewer sees and hears them.
+timestamps. Nothing is counted, everything is looked up by its timestamp, so start times, edit lists, variable
+frame rates and lost packets end up where a viewer sees and hears them.
 """
 
 import math
@@ -20,11 +20,12 @@ from avsync.media.probe import probe, quarter_turns
 from avsync.media.source import decode
 
 JITTER = 0.010
-"""Seconds that timestamps may stray from the count of samples before it is believed to be a gap. Matroska rounds
-to 1 ms; the shortest packet in common use that can be lost whole is 20 ms (Opus)."""
+"""Seconds that timestamps may stray from the count of samples before it is believed to be a gap. Matroska
+rounds to 1 ms; the shortest packet in common use that can be lost whole is 20 ms (Opus)."""
 
 _SILENT_CHANNELS = {"LFE", "LFE2"}
-_SLACK = 1e-6
+_ROUNDING = 0.002
+_LONGEST_LAST = 0.5
 
 
 def read_frames(path: str | Path, fps: float = FPS) -> Iterator[tuple[int, np.ndarray]]:
@@ -46,37 +47,39 @@ def read_frames(path: str | Path, fps: float = FPS) -> Iterator[tuple[int, np.nd
     info = probe(path)
     if info.video is None:
         raise MediaError(f"{path}: no picture in this file; a video is needed")
-    usual = 1 / info.video.fps if info.video.fps else 1 / FPS
-    return _ticks(_timed(path, info.origin, usual), fps, usual)
+    interval = 1 / (info.video.fps or FPS)
+    return _ticks(_timed(path, info.origin, interval), fps, interval)
 
 
-def _timed(path: str | Path, origin: float, usual: float) -> Iterator[tuple[float, Any]]:
+def _timed(path: str | Path, origin: float, interval: float) -> Iterator[tuple[float, Any]]:
     """Decoded frames with strictly rising times on the file clock."""
     last = -math.inf
     for frame in decode(path, "video"):
         if frame.time is not None:
             time = float(frame.time) - origin
         else:
-            time = 0.0 if last == -math.inf else last + usual
+            time = 0.0 if last == -math.inf else last + interval
         if time > last:
             last = time
             yield time, frame
 
 
-def _ticks(timed: Iterator[tuple[float, Any]], fps: float, usual: float) -> Iterator[tuple[int, np.ndarray]]:
+def _ticks(
+    timed: Iterator[tuple[float, Any]], fps: float, interval: float
+) -> Iterator[tuple[int, np.ndarray]]:
     held_time, held = next(timed)
     # a tick up to half an interval before the first picture is nearest to it; earlier ones have no picture
-    tick = max(0, math.ceil(held_time * fps - 0.5 + _SLACK))
+    start = tick = max(0, math.ceil(held_time * fps - 0.5 + 1e-6))
     picture: np.ndarray | None = None
     for time, frame in timed:
         while tick / fps <= (held_time + time) / 2:
             picture = _rgb(held) if picture is None else picture
             yield tick, picture
             tick += 1
+        interval = min(time - held_time, _LONGEST_LAST)
         held_time, held, picture = time, frame, None
-    while tick / fps < held_time + usual - max(_SLACK, 0.002) or picture is None:
-        if picture is None and tick / fps >= held_time + usual:
-            break
+    # the last picture stays as long as the one before it; a lone one is always shown
+    while tick / fps < held_time + interval - _ROUNDING or tick == start:
         picture = _rgb(held) if picture is None else picture
         yield tick, picture
         tick += 1
@@ -91,8 +94,8 @@ def _rgb(frame: Any) -> np.ndarray:
 def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """The sound as one mono waveform on the file clock.
 
-    Channels are averaged (the low-frequency effects channel left out). Where there is no sound (a late start, a gap
-    in the timestamps) there is silence; jitter below 10 ms is no gap.
+    Channels are averaged (the low-frequency effects channel left out). Where there is no sound (a late start,
+    a gap in the timestamps) there is silence; jitter below 10 ms is no gap.
 
     Args:
         path: A media file.

@@ -1,6 +1,7 @@
 """Moving the sound of a file in time without touching a single coded byte."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ _log = logging.getLogger(__name__)
 
 
 def shift_audio(source: str | Path, target: str | Path, seconds: float) -> None:
-    """Copy a file with its sound moved by ``seconds``; every stream is copied as it is, packet by packet.
+    """Copy a file with its sound moved by ``seconds``; all streams are copied packet by packet.
 
-    The sound is moved later for ``seconds`` above 0. Below 0 everything but the sound is moved later instead, so that
-    nothing falls before the start of the file and is lost.
+    The sound is moved later for ``seconds`` above 0. Below 0 everything but the sound is moved later instead,
+    so that nothing falls before the start of the file and is lost.
 
     Args:
         source: A file with picture and sound.
@@ -29,7 +30,8 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float) -> None:
         seconds: How far; positive: later.
 
     Raises:
-        MediaError: ``source`` lacks picture or sound, or the target's container cannot hold its streams or start times.
+        MediaError: ``source`` lacks picture or sound, or the target's container cannot hold its streams or
+            start times.
     """
     info = probe(source)
     require_picture_and_sound(info)
@@ -62,11 +64,27 @@ def _copy(given: InputContainer, written: OutputContainer, delays: dict[bool, fl
         copy.metadata.update(stream.metadata)
         copy.disposition = stream.disposition
         streams[stream.index] = copy
+    decoded_last: dict[int, int] = {}
+    packet: Any
     for packet in given.demux([stream for stream in given.streams if stream.index in streams]):
         if packet.dts is None and packet.pts is None:
             continue
-        delay = round(delays[packet.stream.type == "audio"] / packet.time_base)
-        packet.pts = (packet.dts if packet.pts is None else packet.pts) + delay
-        packet.dts = (packet.pts - delay if packet.dts is None else packet.dts) + delay
-        packet.stream = streams[packet.stream.index]
+        index = packet.stream.index
+        _move(packet, delays[packet.stream.type == "audio"], decoded_last.get(index))
+        decoded_last[index] = packet.dts
+        packet.stream = streams[index]
         written.mux(packet)
+
+
+def _move(packet: Any, delay: float, decoded_last: int | None) -> None:
+    """Add ``delay`` s to a packet's times, and mend what muxers refuse: missing and repeated decoding times."""
+    # AVI counts in whole frames of picture or sound: too coarse to say by how much
+    finer = math.ceil(packet.time_base * 48000)
+    ticks = round(delay / (packet.time_base / finer))
+    shown, decoded = packet.pts, packet.dts
+    shown, decoded = (decoded if shown is None else shown), (shown if decoded is None else decoded)
+    packet.time_base = packet.time_base / finer
+    packet.duration = (packet.duration or 0) * finer
+    packet.pts, packet.dts = shown * finer + ticks, decoded * finer + ticks
+    if decoded_last is not None and packet.dts <= decoded_last:
+        packet.dts = min(packet.pts, decoded_last + 1)

@@ -1,7 +1,7 @@
 """Opening a file that somebody gave us, and decoding one of its streams frame by frame.
 
-Everything here speaks container time: the seconds that the demuxer gives a frame, after edit lists and after the
-decoder dropped an encoder's priming samples (FFmpeg does both; `tests/media` holds it to that for AAC, Opus and MP3).
+Everything here speaks container time: the seconds that the demuxer gives a frame, after edit lists and after
+the decoder dropped an encoder's priming samples. FFmpeg does both; the tests hold it to that.
 """
 
 import io
@@ -26,13 +26,13 @@ def open_media(path: str | Path) -> InputContainer:
     """Open a media file for reading; the caller closes it (it is a context manager).
 
     Raises:
-        MediaError: Nothing there, a folder, a text file (FFmpeg "hears" sound in a saved error page), or no format
-            that FFmpeg knows.
+        MediaError: Nothing there, a folder, a text file (FFmpeg "hears" sound in a saved error page), or no
+            format that FFmpeg knows.
     """
     file = Path(path)
     _require_binary_file(file)
     try:
-        # "file:" and the list of protocols keep names like concat:... and playlists from reading anything else
+        # "file:" and the list of protocols keep names like concat:a and playlists from reading anything else
         return av.open(f"file:{file}", options={"protocol_whitelist": "file", "fflags": "+genpts"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{file}: not a media file that can be read ({_reason(error)})") from error
@@ -69,10 +69,10 @@ def pick(container: InputContainer, kind: Kind) -> Stream | None:
 
 
 def decode(path: str | Path, kind: Kind) -> Iterator[Any]:
-    """Decoded frames of the first stream of a kind, in order of presentation, until its end or its first damage.
+    """Decoded frames of the first stream of a kind, in order of presentation, until its end or first damage.
 
-    Packets that do not decode before the first good one are skipped (a recording may start between key frames);
-    damage after it ends the stream with one warning in the log.
+    Packets that do not decode before the first good one are skipped (a recording may start anywhere); damage
+    after it ends the stream with one warning in the log.
 
     Raises:
         MediaError: No such stream, or not one frame of it could be decoded.
@@ -89,7 +89,7 @@ def decode_bytes(data: bytes, format: str) -> Iterator[Any]:
     """Decoded audio frames of a file held in memory, of a format given by name.
 
     Raises:
-        MediaError: The bytes are not of that format, or damaged anywhere: bytes are our own, so nothing is forgiven.
+        MediaError: The bytes are not of that format, or damaged anywhere: they are ours, nothing is forgiven.
     """
     try:
         with av.open(io.BytesIO(data), "r", format=format) as container:

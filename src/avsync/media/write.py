@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.error
@@ -50,14 +50,14 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
         audio: (S,) float32 in [-1, 1], or None for no sound.
         fps: Pictures a second.
         sample_rate: Hz of ``audio``.
-        audio_offset: Seconds by which the timestamps move the sound later (below 0: the picture is moved later).
-            AVI cannot hold start times: there the sound is preceded by silence.
+        audio_offset: Seconds by which the timestamps move the sound later (below 0: the picture is moved
+            later). AVI cannot hold start times: there the sound is preceded by silence.
         video_codec: FFmpeg encoder; default: H.264 (WebM: VP9, AVI: MPEG-4).
         audio_codec: FFmpeg encoder; default: AAC (MKV: FLAC, WebM: Opus, AVI: PCM).
         crf: Quality of H.264 and VP9: 0 is best, 18 looks lossless.
 
     Raises:
-        MediaError: No frames, frames of odd size, an unknown container or codec, or a folder that may not be written.
+        MediaError: No frames, frames of odd size, an unknown container or codec, a read-only folder.
     """
     remaining = iter(frames)
     first = next(remaining, None)
@@ -176,7 +176,7 @@ class _Picture:
         # 1001 holds the NTSC rates (30000/1001) exactly
         self.rate = Fraction(fps).limit_denominator(1001)
         self.container = container
-        self.stream: Any = container.add_stream(codec, rate=self.rate, options=_options(codec, crf))
+        self.stream = cast(Any, container.add_stream(codec, rate=self.rate, options=_options(codec, crf)))
         self.stream.height, self.stream.width = shape[:2]
         self.stream.pix_fmt = "yuv420p"
         self.base = _time_base(container.format.name, codec, self.rate)
@@ -226,7 +226,8 @@ class _Sound:
 
     def __init__(self, container: OutputContainer, codec: str, audio: np.ndarray, sample_rate: int):
         self.container = container
-        self.stream: Any = container.add_stream(codec, rate=sample_rate, options={"flags": "+bitexact"})
+        options = {"flags": "+bitexact"}
+        self.stream = cast(Any, container.add_stream(codec, rate=sample_rate, options=options))
         self.stream.layout = "mono"
         self.rate = sample_rate
         self.samples = np.clip(np.round(audio * 32768.0), -32768, 32767).astype(np.int16)
