@@ -1,0 +1,43 @@
+# make help
+# Any Python 3.10 to 3.12 will do: make PYTHON=/path/to/python train
+PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.10 python3,$(shell command -v $(name))))
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test test-fast lint format clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(READY)  ## make .venv and install everything into it
+$(READY): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else \
+		f"avsync needs Python 3.10 to 3.12, found {v[0]}.{v[1]}; name one: make PYTHON=/path/to/python")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -e '.[dev]'
+	@# the same OpenCV without windows: servers and containers have no libGL
+	$(BIN)/python -m pip uninstall -q -y opencv-contrib-python opencv-contrib-python-headless
+	$(BIN)/python -m pip install -q --no-deps 'opencv-contrib-python-headless==4.11.*'
+	@touch $@
+
+train: $(READY)  ## draw talking heads, train SyncNet on them, measure it on unseen ones
+	$(BIN)/python train.py model=syncnet
+
+test: $(READY)  ## every test
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)  ## the tests that take seconds
+	$(BIN)/python -m pytest -m 'not slow'
+
+lint: $(READY)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove .venv and caches; data and runs stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

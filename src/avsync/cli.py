@@ -1,0 +1,131 @@
+"""The verbs of ``avsync``. Exit status: 0 done, 2 at least one input could not be used (one line on stderr each)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from avsync import clock
+from avsync.errors import AvsyncError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except AvsyncError as error:
+        _complain(error)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="avsync", description="Audio-visual synchronization.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    offset = verbs.add_parser("offset", help="measure how far the sound is from the picture")
+    offset.add_argument("files", nargs="+", metavar="FILE", help="a video with a face and sound")
+    offset.add_argument("--checkpoint", metavar="CKPT", help="default: that of the newest run in ./runs")
+    offset.add_argument("--crop", choices=("face", "none"), default="face", help="none: the file is a face crop")
+    offset.add_argument("--json", action="store_true", help="one object a line, one line a file")
+    offset.set_defaults(run=_offset)
+
+    runs = verbs.add_parser("runs", help="collect the runs of a folder or sweep into one table")
+    runs.add_argument("folder", nargs="?", default="runs", help="default: runs")
+    runs.add_argument("--csv", metavar="FILE", help="write the whole table there too")
+    runs.set_defaults(run=_runs)
+    return parser
+
+
+def _offset(options: argparse.Namespace) -> int:
+    from avsync.alignment.measure import measure  # torch takes seconds: not for --help
+    from avsync.evaluation.runs import newest_checkpoint
+    from avsync.training.checkpoints import load
+
+    checkpoint = Path(options.checkpoint) if options.checkpoint else newest_checkpoint()
+    net, calibration = load(checkpoint)
+    if not options.json:
+        print(f"checkpoint: {checkpoint}")
+    status = 0
+    for file in options.files:
+        try:
+            result = measure(file, net, calibration, crop=options.crop)
+        except AvsyncError as error:
+            _complain(error)
+            status = 2
+            continue
+        print(json.dumps(as_json(result, checkpoint)) if options.json else as_text(result), flush=True)
+    return status
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from avsync.evaluation.runs import collect, print_runs, write_csv
+
+    rows = collect(Path(options.folder))
+    print_runs(rows)
+    if options.csv:
+        write_csv(rows, Path(options.csv))
+    return 0
+
+
+def as_text(result: Any) -> str:
+    """What a person reads: one line for the file, one for each track."""
+    found = result.best.estimate
+    said = result.verdict if found is None or result.verdict == "undecided" else _words(found)
+    lines = [f"{result.file}: {said}" + (f" ({result.verdict})" if result.verdict == "in sync" else "")]
+    for track in result.tracks:
+        answer = "no speech to compare" if track.estimate is None else _words(track.estimate)
+        note = " (not above chance)" if track.estimate is not None and track.margin < 0 else ""
+        lines.append(f"  track {track.id}, {track.start:.2f} to {track.end:.2f} s: {answer}{note}")
+    return "\n".join(lines)
+
+
+def _words(found: Any) -> str:
+    return f"{clock.describe(found.offset)} ({found.frames:+d} frames), confidence {found.confidence:.2f}"
+
+
+def as_json(result: Any, checkpoint: Path) -> dict[str, Any]:
+    """What a program reads; offsets are positive when the audio is early, null when there was nothing to compare."""
+    return {
+        "file": result.file,
+        "checkpoint": str(checkpoint),
+        **_numbers(result.best.estimate),
+        "verdict": result.verdict,
+        "tracks": [
+            {
+                "id": track.id,
+                "start": round(track.start, 3),
+                "end": round(track.end, 3),
+                **_numbers(track.estimate),
+                "windows": [
+                    {
+                        "time": round(time, 3),
+                        **{k: v for k, v in _numbers(run).items() if k != "offset_frames"},
+                    }
+                    for time, run in track.windows
+                ],
+            }
+            for track in result.tracks
+        ],
+    }
+
+
+def _numbers(found: Any) -> dict[str, Any]:
+    if found is None:
+        return {"offset_ms": None, "offset_frames": None, "confidence": None}
+    return {
+        "offset_ms": round(found.offset * 1000, 1),
+        "offset_frames": found.frames,
+        "confidence": round(found.confidence, 4),
+    }
+
+
+def _complain(error: AvsyncError) -> None:
+    print(f"avsync: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

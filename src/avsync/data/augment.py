@@ -1,0 +1,122 @@
+"""Augmentation of whole batches, on the device where the model runs. B clips, T frames, S samples."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avsync.clock import SAMPLE_RATE
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in brightness (ITU-R BT.601)."""
+
+BROWN_DB = 44.0
+"""Brown noise falls by 6 dB an octave, over 7.3 octaves from 50 Hz to 8 kHz."""
+
+
+class Augment(nn.Module):
+    """Vary what carries no synchronization, one draw a clip: all its frames and all its samples alike.
+
+    Args:
+        shift: Largest displacement of the picture, as a share of its side.
+        scale: Largest change of size, as a share.
+        rotation: Largest rotation in degrees.
+        light: Largest change of brightness and contrast, as a share.
+        grain: Largest standard deviation of camera noise, in grey levels of 255.
+        blur: Share of clips that are blurred.
+        noise_db: Signal-to-noise ratios drawn from, in dB; None adds no noise.
+        tilt_db: Largest slope of the spectrum from 50 Hz to 8 kHz, in dB.
+        colour: Keep three colour planes; otherwise one grey plane, which a third of the work augments.
+    """
+
+    def __init__(  # noqa: PLR0913  each a line of configs/data/shards.yaml
+        self,
+        shift: float = 0.05,
+        scale: float = 0.1,
+        rotation: float = 8.0,
+        light: float = 0.4,
+        grain: float = 8.0,
+        blur: float = 0.3,
+        noise_db: tuple[float, float] | None = (5.0, 40.0),
+        tilt_db: float = 12.0,
+        colour: bool = False,
+    ):
+        super().__init__()
+        self.luma: Tensor
+        self.shift, self.scale, self.rotation, self.light = shift, scale, rotation, light
+        self.grain, self.blur, self.noise_db, self.tilt_db = grain, blur, noise_db, tilt_db
+        self.colour = colour
+        self.register_buffer("luma", torch.tensor(LUMA), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, batch: dict) -> dict:
+        """``frames`` (B, T, H, W, 3) uint8 to (B, T, H, W, 1 or 3) float, ``audio`` (B, S) to the same."""
+        return {**batch, "frames": self.picture(batch["frames"]), "audio": self.sound(batch["audio"])}
+
+    def picture(self, frames: Tensor) -> Tensor:
+        """(B, T, H, W, 3) uint8 to (B, T, H, W, 1 or 3) float32 in 0...255."""
+        clips, steps, height, width, _ = frames.shape
+        images = frames.float()
+        images = images if self.colour else (images @ self.luma)[..., None]
+        images = images.flatten(0, 1).permute(0, 3, 1, 2)  # (B T, C, H, W)
+        grid = F.affine_grid(self._affine(clips, frames.device), [clips, 1, height, width], align_corners=False)
+        grid = grid.repeat_interleave(steps, 0)
+        images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        soft = (torch.rand(clips, device=frames.device) < self.blur).repeat_interleave(steps)
+        images[soft] = F.avg_pool2d(images[soft], 3, 1, 1)
+        return self._relight(images.unflatten(0, (clips, steps))).permute(0, 1, 3, 4, 2)
+
+    def _affine(self, clips: int, device: torch.device) -> Tensor:
+        """(B, 2, 3): rotation, size, displacement and a mirror for half of the clips."""
+        angle = math.radians(self.rotation) * _symmetric(clips, device)
+        size = 1 + self.scale * _symmetric(clips, device)
+        mirror = torch.randint(0, 2, (clips,), device=device) * 2.0 - 1
+        cosine, sine = size * angle.cos(), size * angle.sin()
+        across, down = (2 * self.shift * _symmetric(clips, device) for _ in range(2))
+        return torch.stack(
+            [torch.stack([cosine * mirror, -sine, across], 1), torch.stack([sine * mirror, cosine, down], 1)],
+            1,
+        )
+
+    def _relight(self, images: Tensor) -> Tensor:
+        """Brightness, contrast, gamma and grain of (B, T, C, H, W) in 0...255."""
+        clips, device = len(images), images.device
+        shape = (clips, 1, 1, 1, 1)
+        gamma = torch.exp(self.light * _symmetric(clips, device)).reshape(shape)
+        contrast = torch.exp(self.light * _symmetric(clips, device)).reshape(shape)
+        brightness = 128 * self.light * _symmetric(clips, device).reshape(shape)
+        images = 255 * (images / 255).clamp(0, 1) ** gamma
+        grain = self.grain * torch.rand(shape, device=device)
+        images = (images - 128) * contrast + 128 + brightness
+        return (images + grain * torch.randn_like(images[:, :, :1])).clamp(0, 255)
+
+    def sound(self, audio: Tensor) -> Tensor:
+        """(B, S) to the same: a tilted spectrum and noise at a drawn ratio, white to brown."""
+        clips, length = audio.shape
+        spectrum = torch.fft.rfft(audio.float())
+        octave = torch.log2(torch.linspace(0, SAMPLE_RATE / 2, spectrum.shape[1], device=audio.device).clamp(min=50))
+        octave = (octave - octave.mean()) / (octave.max() - octave.min())
+        tilt = self.tilt_db * _symmetric(clips, audio.device)
+        sound = torch.fft.irfft(spectrum * 10 ** (tilt[:, None] * octave / 20), n=length)
+        if self.noise_db is None:
+            return sound
+        slope = -BROWN_DB * torch.rand(clips, device=audio.device)
+        noise = torch.fft.rfft(torch.randn_like(sound)) * 10 ** (slope[:, None] * octave / 20)
+        noise = torch.fft.irfft(noise, n=length)
+        low, high = self.noise_db
+        ratio = low + (high - low) * torch.rand(clips, device=audio.device)
+        gain = _level(sound) / _level(noise) * 10 ** (-ratio / 20)
+        return sound + gain[:, None] * noise
+
+
+def _symmetric(count: int, device: torch.device) -> Tensor:
+    """(count,) uniform in -1...1."""
+    return torch.rand(count, device=device) * 2 - 1
+
+
+def _level(audio: Tensor) -> Tensor:
+    """(B, S) to root mean square (B,), never 0."""
+    return audio.square().mean(dim=1).sqrt().clamp(min=1e-6)

@@ -1,0 +1,155 @@
+"""Shards: WebDataset tars in which one sample is one clip, and the index that makes damage visible.
+
+    FOLDER/shards/000000.tar ... 000014.tar
+    FOLDER/shards/index.json        samples, bytes and SHA-256 of every shard
+
+A sample has three members, ``<key>.mp4`` (face crop, H.264, 25 fps, no sound), ``<key>.flac`` (16 kHz mono) and
+``<key>.json`` (where it came from). H.264 and lossless sound, because MPEG-4 part 2 and AAC tell a network what time
+it is (SparseSync, arXiv 2210.07055, section on artefacts).
+
+WebDataset reads a truncated tar as a shorter one without a word, so a shard is written beside its name and renamed,
+the index is written last, and every shard is compared with the index before it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import webdataset as wds
+
+from avsync.errors import AvsyncError
+from avsync.media.write import decode_flac
+
+SHARD_SAMPLES = 20
+"""Clips in a shard: small enough that a laptop's two workers share the embedded data evenly."""
+
+
+class ShardError(AvsyncError):
+    """A folder of shards is missing, incomplete or damaged."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One sample: picture and sound of the same interval.
+
+    Attributes:
+        key: Unique name within its data set.
+        frames: (T, H, W, 3) uint8 RGB at 25 fps.
+        audio: (640 T,) float32 in [-1, 1] at 16 kHz.
+        meta: Source, interval, track, boxes and what else preparation knew.
+    """
+
+    key: str
+    frames: np.ndarray
+    audio: np.ndarray
+    meta: dict
+
+
+def write_shards(samples: Iterable[dict], folder: Path, shard_samples: int = SHARD_SAMPLES) -> Path:
+    """Write encoded samples to ``folder/shards``, replacing what is there, and return that path.
+
+    Args:
+        samples: Dicts with ``__key__`` (str), ``mp4`` and ``flac`` (bytes) and ``json`` (bytes), in the order to keep.
+        folder: Where ``shards`` is made. It appears whole or not at all.
+        shard_samples: Clips in each tar but the last.
+    """
+    final, partial = folder / "shards", folder / f".shards.{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shards: list[dict] = []
+    batch: list[dict] = []
+    for sample in samples:
+        batch.append(sample)
+        if len(batch) == shard_samples:
+            shards.append(_write_tar(partial / f"{len(shards):06d}.tar", batch))
+            batch = []
+    if batch:
+        shards.append(_write_tar(partial / f"{len(shards):06d}.tar", batch))
+    (partial / "index.json").write_text(json.dumps({"version": 1, "shards": shards}, indent=1))
+    shutil.rmtree(final, ignore_errors=True)
+    os.replace(partial, final)
+    return final
+
+
+def _write_tar(path: Path, samples: list[dict]) -> dict:
+    with path.open("wb") as stream, wds.TarWriter(stream, encoder=False, mtime=0) as tar:
+        for sample in samples:
+            tar.write(sample)
+    return {"name": path.name, "samples": len(samples), "bytes": path.stat().st_size, "sha256": _sha256(path)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        digest = hashlib.sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_index(folder: str | Path) -> list[dict]:
+    """Rows of ``folder/shards/index.json``, one a shard: ``name``, ``samples``, ``bytes``, ``sha256``.
+
+    Raises:
+        ShardError: There is no index, or it lists no sample.
+    """
+    path = Path(folder) / "shards" / "index.json"
+    if not path.is_file():
+        raise ShardError(f"{path} does not exist; expected a folder written by data_prep/prepare.py: run it first")
+    shards = json.loads(path.read_text())["shards"]
+    if not shards:
+        raise ShardError(f"{path} lists no clip; see summary.json and failures.csv beside the shards for the reasons")
+    return shards
+
+
+def verified_shards(folder: str | Path) -> list[str]:
+    """Paths of the shards of ``folder``, each compared with the index.
+
+    Raises:
+        ShardError: A shard is missing or its bytes are not those that were written.
+    """
+    paths = []
+    for row in read_index(folder):
+        path = Path(folder) / "shards" / row["name"]
+        if not path.is_file():
+            raise ShardError(f"{path} is missing but listed in index.json; prepare {folder} again")
+        if path.stat().st_size != row["bytes"] or _sha256(path) != row["sha256"]:
+            raise ShardError(f"{path} is damaged: its bytes differ from index.json; prepare {folder} again")
+        paths.append(str(path))
+    return paths
+
+
+def decode_sample(sample: dict) -> Clip:
+    """A sample's bytes to a :class:`Clip`."""
+    return Clip(
+        key=sample["__key__"],
+        frames=decode_frames(sample["mp4"]),
+        audio=decode_flac(sample["flac"]),
+        meta=json.loads(sample["json"]),
+    )
+
+
+def decode_frames(data: bytes) -> np.ndarray:
+    """Every frame (T, H, W, 3) uint8 RGB of an MP4 that avsync wrote.
+
+    decord is no longer maintained and misreads files from elsewhere; on ours it is right and the fastest. It stays
+    behind this one function so that PyAV can take its place.
+    """
+    import decord
+
+    reader = decord.VideoReader(io.BytesIO(data), num_threads=1)
+    return reader.get_batch(range(len(reader))).asnumpy()
+
+
+def read_clips(folder: str | Path) -> Iterator[Clip]:
+    """Every clip of ``folder`` once, in the order it was written."""
+    pipeline = wds.DataPipeline(wds.SimpleShardList(verified_shards(folder)), wds.tarfile_to_samples())
+    for sample in pipeline:
+        yield decode_sample(sample)

@@ -1,0 +1,71 @@
+"""What runs left behind: the newest checkpoint, and the runs of a folder as one table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from avsync.errors import AvsyncError
+
+SHOWN = (
+    "test/offset_acc/k5",
+    "test/offset_acc/k9",
+    "test/offset_acc/k15",
+    "test/pair_acc",
+    "test/offset_mae_ms/k5",
+)
+
+
+def newest_checkpoint(runs: Path = Path("runs")) -> Path:
+    """``best.ckpt`` of the run that wrote one last.
+
+    Raises:
+        AvsyncError: There is none.
+    """
+    found = [path for path in runs.rglob("best.ckpt") if path.parent.name == "checkpoints"]
+    if not found:
+        raise AvsyncError(
+            f"no checkpoint in {runs.resolve()}; train one with `make train` or name one with --checkpoint"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def collect(folder: Path) -> list[dict[str, Any]]:
+    """One row for every evaluated run below ``folder``: its path, what was overridden, and its metrics.
+
+    Raises:
+        AvsyncError: There is no metrics.json below it.
+    """
+    rows = []
+    for path in sorted(folder.rglob("metrics.json")):
+        overrides = path.parent / ".hydra" / "overrides.yaml"
+        given = yaml.safe_load(overrides.read_text()) if overrides.is_file() else []
+        rows.append({"run": str(path.parent), "overrides": " ".join(given), **json.loads(path.read_text())})
+    if not rows:
+        raise AvsyncError(f"{folder} holds no metrics.json; give a folder of finished runs, such as runs")
+    return rows
+
+
+def print_runs(rows: list[dict[str, Any]]) -> None:
+    """The table on the terminal, best 5-frame accuracy first."""
+    table = Table()
+    for name in ("run", "overrides", *(name.removeprefix("test/") for name in SHOWN)):
+        table.add_column(name, overflow="fold")
+    for row in sorted(rows, key=lambda row: -row.get(SHOWN[0], 0.0)):
+        table.add_row(row["run"], row["overrides"], *(f"{row.get(name, float('nan')):.3f}" for name in SHOWN))
+    Console().print(table)
+
+
+def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
+    """Every column of every run."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,67 @@
+"""Losses: pure functions of embeddings, each with its paper, shapes and an example. B clips, N windows, D width."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from avsync.data.pairs import time_targets
+
+
+def contrastive(distance: Tensor, synced: Tensor, margin: float) -> Tensor:
+    """Margin loss on Euclidean distance: pull pairs in sync to 0, push the others beyond the margin.
+
+    Chung & Zisserman, "Out of time: automated lip sync in the wild", ACCV Workshops 2016, equation 1;
+    Hadsell et al., CVPR 2006. Chance, with all distances alike, is margin² / 4.
+
+    Args:
+        distance: (P,) Euclidean distances, >= 0.
+        synced: (P,) bool.
+        margin: In units of distance.
+
+    Returns:
+        Scalar.
+
+    Example:
+        >>> contrastive(torch.tensor([0.0, 1.5]), torch.tensor([True, False]), margin=1.0).item()
+        0.0
+    """
+    pull = distance.square()
+    push = (margin - distance).clamp(min=0).square()
+    return 0.5 * torch.where(synced, pull, push).mean()
+
+
+def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool) -> Tensor:
+    """Multi-way matching over time: each window of picture must find its own sound among all of the clip's.
+
+    Chung et al., "Perfect Match", ICASSP 2019, made symmetric. Windows within the tolerance of the right one are left
+    out of the choice. Chance is the logarithm of the number of candidates, near log N.
+
+    Args:
+        video: (B, N, D), unit length.
+        audio: (B, N, D), unit length.
+        scale: Scalar > 0 that multiplies the cosine.
+        across: Let the windows of the other clips of the batch be candidates too.
+
+    Returns:
+        Scalar.
+
+    Example:
+        >>> x = F.normalize(torch.randn(2, 8, 16), dim=-1)
+        >>> bool(time_matching(x, x, torch.tensor(50.0), across=False) < 1)
+        True
+    """
+    clips, windows, _ = video.shape
+    allowed = time_targets(windows, video.device) | torch.eye(windows, dtype=torch.bool, device=video.device)
+    if across:
+        within = torch.eye(clips, dtype=torch.bool, device=video.device).repeat_interleave(windows, 0)
+        within = within.repeat_interleave(windows, 1)
+        allowed = allowed.repeat(clips, clips) | ~within
+        video, audio = video.reshape(1, clips * windows, -1), audio.reshape(1, clips * windows, -1)
+    logits = scale * video @ audio.transpose(1, 2)  # (B, N, N), or (1, BN, BN) across clips
+    logits = logits.masked_fill(~allowed, float("-inf"))
+    right = torch.arange(logits.shape[1], device=video.device).expand(logits.shape[0], -1)
+    to_audio = F.cross_entropy(logits.transpose(1, 2), right)
+    to_video = F.cross_entropy(logits, right)
+    return (to_audio + to_video) / 2

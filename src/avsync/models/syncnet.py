@@ -1,0 +1,142 @@
+"""avsync's own SyncNet: two small towers that embed every 0.2 s window of a clip in one pass.
+
+What is special about it:
+- whole clips, not windows: convolutions over time are valid (unpadded), so window i sees exactly video frames
+  i...i+4 and feature steps 4i...4i+19, whatever clip it is cut from;
+- only the first video layer looks across frames, everything after works on single pictures: five frames cost the
+  same as one;
+- grey 48 x 48 mouths and 40 log-mel bands: about 10 million multiply-adds a frame, for a CPU;
+- embeddings of unit length, so a distance lies in 0...2 and a cosine is 1 - distance² / 2.
+
+B clips, T frames, S = 640 T samples, M = 4 T feature steps, N = T - 4 windows, D width of the embedding.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SyncNet(nn.Module):
+    """Features and towers of both streams.
+
+    Args:
+        video_features: (B, T, H, W, 3) uint8 to (B, 1, T, 48, 48).
+        audio_features: (B, S) to (B, 1, mels, M).
+        video_tower: (B, 1, T, 48, 48) to (B, N, D).
+        audio_tower: (B, 1, mels, M) to (B, N, D).
+
+    Attributes:
+        face_size: Pixels of the face crops it was made for; a video is measured on crops of this size.
+    """
+
+    def __init__(
+        self,
+        video_features: nn.Module,
+        audio_features: nn.Module,
+        video_tower: nn.Module,
+        audio_tower: nn.Module,
+    ):
+        super().__init__()
+        self.face_size = int(video_features.face_size)  # type: ignore[arg-type]
+        self.video_features, self.audio_features = video_features, audio_features
+        self.video_tower, self.audio_tower = video_tower, audio_tower
+
+    def embed_video(self, frames: Tensor) -> Tensor:
+        """(B, T, H, W, 3) uint8 RGB face crops at 25 fps to (B, T - 4, D) of unit length."""
+        return F.normalize(self.video_tower(self.video_features(frames)).float(), dim=-1)
+
+    def embed_audio(self, audio: Tensor) -> Tensor:
+        """(B, 640 T) waveforms at 16 kHz to (B, T - 4, D) of unit length."""
+        return F.normalize(self.audio_tower(self.audio_features(audio)).float(), dim=-1)
+
+
+class VideoTower(nn.Module):
+    """Five grey mouths to one embedding.
+
+    Args:
+        widths: Channels after each of the four stages; each halves the picture.
+        size: Pixels of the mouth region, a multiple of 16.
+        embedding: D.
+        dropout: Share of features dropped before the last layer.
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int], size: int = 48, embedding: int = 256, dropout: float = 0.1):
+        super().__init__()
+        one, two, three, four = widths
+        self.motion = nn.Conv3d(1, one, (5, 5, 5), stride=(1, 2, 2), padding=(0, 2, 2), bias=False)
+        self.picture = nn.Sequential(
+            nn.BatchNorm2d(one),
+            nn.ReLU(inplace=True),
+            *convolution(one, two, 3, stride=2, padding=1),
+            Residual(two),
+            *convolution(two, three, 3, stride=2, padding=1),
+            Residual(three),
+            *convolution(three, four, 3, stride=2, padding=1),
+        )
+        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(four * (size // 16) ** 2, embedding))
+
+    def forward(self, mouths: Tensor) -> Tensor:
+        """(B, 1, T, 48, 48) to (B, N, D)."""
+        moving = self.motion(mouths).transpose(1, 2)  # (B, N, C, 24, 24)
+        return self.head(self.picture(moving.flatten(0, 1))).unflatten(0, moving.shape[:2])
+
+
+class AudioTower(nn.Module):
+    """Twenty log-mel steps to one embedding.
+
+    Time kernels 5, 2 (stride 2), 3, 2 (stride 2), 3 see exactly 5 + 1 + 4 + 2 + 8 = 20 steps and advance by 4, one
+    video frame. Bands are halved as often and flattened at the end.
+
+    Args:
+        widths: Channels after each of the three stages.
+        mels: Bands.
+        embedding: D.
+        dropout: Share of features dropped before the last layer.
+    """
+
+    def __init__(self, widths: tuple[int, int, int], mels: int = 40, embedding: int = 256, dropout: float = 0.1):
+        super().__init__()
+        one, two, three = widths
+        self.sound = nn.Sequential(
+            *convolution(1, one, (5, 5), stride=(2, 1), padding=(2, 0)),
+            *convolution(one, one, (3, 2), stride=(1, 2), padding=(1, 0)),
+            *convolution(one, two, (3, 3), stride=(2, 1), padding=(1, 0)),
+            *convolution(two, two, (3, 2), stride=(1, 2), padding=(1, 0)),
+            *convolution(two, three, (3, 3), stride=(2, 1), padding=(1, 0)),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(three * -(-mels // 8), embedding)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(B, 1, mels, M) to (B, N, D)."""
+        sound = self.sound(mel)  # (B, C, mels / 8, N)
+        return self.head(self.dropout(sound.flatten(1, 2).transpose(1, 2)))
+
+
+class Residual(nn.Module):
+    """A 3 x 3 convolution with batch normalisation, added to its input."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same."""
+        return F.relu(x + self.body(x))
+
+
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int | tuple[int, int],
+    *,
+    stride: int | tuple[int, int],
+    padding: int | tuple[int, int],
+) -> tuple[nn.Module, ...]:
+    """A convolution without bias, batch normalisation and ReLU."""
+    return (
+        nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )

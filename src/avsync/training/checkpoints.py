@@ -1,0 +1,137 @@
+"""Checkpoints: written whole or not at all, read without running anything that came with them.
+
+A checkpoint holds, beside what Lightning needs to go on, ``avsync``: the network's config as a plain dict and what
+an evaluation found out about it (:func:`calibrate`). Measuring needs only that and the weights.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
+from torch import nn
+
+from avsync.errors import AvsyncError
+from avsync.models.syncnet import SyncNet
+
+FORMAT = 1
+ALLOWED = ("avsync.models.", "avsync.features.")
+"""Where the classes of a config that came with weights may come from."""
+
+
+class CheckpointError(AvsyncError):
+    """A checkpoint is missing, damaged or not one of avsync's."""
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Writes beside the checkpoint, flushes to disk and renames.
+
+    Lightning's own writes to the system's temporary folder and moves the file; killed between file systems it leaves
+    an empty checkpoint where a good one was, and in a folder it may not write it says nothing at all.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Save, or raise OSError and leave what was there."""
+        save(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        """Load tensors and plain values; anything else is refused."""
+        return read(Path(path), map_location=map_location or "cpu")
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete one that is no longer among the best."""
+        Path(path).unlink(missing_ok=True)
+
+
+def save(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write ``checkpoint`` to ``path``: a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            torch.save(checkpoint, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """A checkpoint's content, without unpickling anything but tensors and plain values.
+
+    Raises:
+        CheckpointError: There is none at ``path`` or it cannot be read.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} is not a file; give a checkpoint such as runs/NAME/checkpoints/best.ckpt")
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds for a damaged file
+        reason = str(error).splitlines()[0][:120]
+        raise CheckpointError(f"{path} is not a readable checkpoint ({reason}); train again or give another") from error
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[SyncNet, dict[str, Any]]:
+    """The network of a checkpoint, ready to measure, and its calibration.
+
+    Args:
+        path: A file that training wrote.
+        device: Where the network goes.
+
+    Returns:
+        The network in evaluation mode, and a dict, empty when the run was never evaluated.
+
+    Raises:
+        CheckpointError: It is not an avsync checkpoint of this format.
+    """
+    content = read(Path(path))
+    own = content.get("avsync") if isinstance(content, dict) else None
+    if not own or own.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not an avsync checkpoint of format {FORMAT}; give one that train.py wrote")
+    net = build(own["net"])
+    weights = {name[4:]: value for name, value in content["state_dict"].items() if name.startswith("net.")}
+    net.load_state_dict(weights)
+    return net.to(device).eval(), own.get("calibration", {})
+
+
+def calibrate(path: Path, calibration: dict[str, Any]) -> None:
+    """Store what an evaluation found out beside the weights, in place."""
+    content = read(path)
+    content["avsync"]["calibration"] = calibration
+    save(content, path)
+
+
+def build(config: Any) -> Any:
+    """Objects from a plain config with ``_target_``, of avsync's own networks and features only.
+
+    Hydra's ``instantiate`` would call whatever a downloaded file names.
+
+    Raises:
+        CheckpointError: A target from elsewhere.
+    """
+    if isinstance(config, dict) and "_target_" in config:
+        arguments = {name: build(value) for name, value in config.items() if name != "_target_"}
+        return _find(config["_target_"])(**arguments)
+    if isinstance(config, dict):
+        return {name: build(value) for name, value in config.items()}
+    if isinstance(config, list):
+        return [build(value) for value in config]
+    return config
+
+
+def _find(target: str) -> Callable[..., Any]:
+    module, _, name = target.rpartition(".")
+    if not target.startswith(ALLOWED) or name.startswith("_"):
+        raise CheckpointError(f"the checkpoint asks for {target}; only classes of {' and '.join(ALLOWED)} are built")
+    found = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Module) and found.__module__ == module):
+        raise CheckpointError(f"the checkpoint asks for {target}, which this version of avsync does not have")
+    return found

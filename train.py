@@ -1,0 +1,62 @@
+"""Compose, make the data, train, evaluate: ``python train.py model=syncnet``; choices are in configs/train.yaml."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from avsync.errors import AvsyncError
+from avsync.training.checkpoints import CheckpointError
+
+# Lightning advertises, and warns about its own use of torch
+logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+warnings.filterwarnings("ignore", module="pytorch_lightning")
+
+
+def train(cfg: DictConfig) -> dict[str, float]:
+    """Run what ``cfg`` describes; its folder then holds config.yaml, checkpoints, metrics.json and report.html."""
+    run = Path(cfg.paths.run)
+    run.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(cfg, run / "config.yaml", resolve=True)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+
+    data = instantiate(cfg.data)
+    module = instantiate(cfg.model)
+    module.net_config = OmegaConf.to_container(cfg.model.net, resolve=True)  # a plain dict, for the checkpoint
+    callbacks = list(instantiate(cfg.callbacks).values())
+    trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=instantiate(cfg.logger))
+    evaluation = instantiate(cfg.evaluation)
+
+    if cfg.train:
+        trainer.fit(module, datamodule=data, ckpt_path=cfg.checkpoint)
+        checkpoint = trainer.checkpoint_callback.best_model_path
+    else:
+        data.prepare_data()
+        checkpoint = cfg.checkpoint
+    if not checkpoint:
+        raise CheckpointError(
+            "train=false got no checkpoint to evaluate; give checkpoint=runs/NAME/checkpoints/best.ckpt"
+        )
+    return evaluation(Path(checkpoint), data.val, data.test, run) if trainer.is_global_zero else {}
+
+
+@hydra.main(version_base="1.3", config_path="configs", config_name="train")
+def main(cfg: DictConfig) -> float | None:
+    """Train; the value returned is what a sweeper maximises."""
+    try:
+        metrics = train(cfg)
+    except AvsyncError as error:
+        print(f"avsync: {error}", file=sys.stderr)
+        sys.exit(2)
+    return metrics.get(cfg.get("metric", "test/offset_acc/k5"))
+
+
+if __name__ == "__main__":
+    main()
