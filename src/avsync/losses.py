@@ -13,7 +13,7 @@ def contrastive(distance: Tensor, synced: Tensor, margin: float) -> Tensor:
     """Margin loss on Euclidean distance: pull pairs in sync to 0, push the others beyond the margin.
 
     Chung & Zisserman, "Out of time: automated lip sync in the wild", ACCV Workshops 2016, equation 1;
-    Hadsell et al., CVPR 2006. Chance, with all distances alike, is margin² / 4.
+    Hadsell et al., CVPR 2006. Chance, with all distances alike, is margin² / 8.
 
     Args:
         distance: (P,) Euclidean distances, >= 0.

@@ -23,7 +23,8 @@ SHOWN = 24
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2433 }
 table { border-collapse: collapse }
-th, td { padding: .3rem .9rem; text-align: right; border-bottom: 1px solid #d5dae3 }
+th, td { padding: .3rem .9rem; text-align: right }
+td { border-bottom: 1px solid #d5dae3 }
 figure { margin: 1.5rem 0 } figcaption { color: #566074; font-size: .9rem } svg { max-width: 100%; height: auto }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .5rem } h2 { margin-top: 2rem }
 """

@@ -1,0 +1,83 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from avsync.alignment.distances import distance_matrix, moving_mean
+from avsync.alignment.measure import chance_confidence
+from avsync.alignment.offset import estimate, read_curve
+
+SEARCH = 15
+
+
+def embeddings(count: int, seed: int = 0) -> torch.Tensor:
+    return F.normalize(torch.randn(count, 32, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+@pytest.mark.parametrize("offset", [-15, -7, 0, 3, 15])
+def test_sound_that_is_early_has_a_positive_offset(offset):
+    video = embeddings(80)
+    audio = torch.roll(video, -offset, dims=0)  # what belongs to picture i is now at i - offset: early
+    found = estimate(distance_matrix(video, audio, SEARCH))
+    assert found.frames == offset and found.offset == pytest.approx(offset / 25, abs=0.01)
+
+
+def test_beyond_the_sound_there_is_nothing_to_compare():
+    matrix = distance_matrix(embeddings(20), embeddings(20), 3)
+    assert matrix[0].isnan().tolist() == [False] * 4 + [True] * 3  # audio 0 - o with o > 0 is before the start
+    assert matrix[19].isnan().tolist() == [True] * 3 + [False] * 4
+    assert not matrix[3:17].isnan().any()
+
+
+def test_start_places_the_picture_on_the_clock_of_the_sound():
+    sound = embeddings(60)
+    found = estimate(distance_matrix(sound[20:40], sound, SEARCH, start=20))
+    assert found.frames == 0 and not found.curve.isnan().any()
+
+
+def test_windows_of_no_weight_say_nothing():
+    video = embeddings(100)
+    audio = torch.roll(video, -4, dims=0)
+    audio[50:] = video[50:]  # the second half pulls to 0
+    first_half = (torch.arange(100) < 50).float()
+    matrix = distance_matrix(video, audio, SEARCH)
+    assert estimate(matrix, first_half).frames == 4
+    assert estimate(matrix, 1 - first_half).frames == 0
+    assert estimate(matrix, torch.zeros(100)) is None
+
+
+def test_an_offset_that_only_the_ends_reach_is_no_candidate():
+    """A clip of 12 windows reaches ±11, but ±11 on a single window."""
+    video = embeddings(12)
+    audio = torch.roll(video, -9, dims=0)  # nine windows out of reach: the three left would win by their purity
+    found = estimate(distance_matrix(video, audio, SEARCH))
+    assert found.curve[:7].isnan().all() and found.curve[-7:].isnan().all()
+
+
+def test_confidence_is_median_minus_minimum():
+    curve = torch.tensor([1.0, 1.2, 0.9, 0.3, 1.0, 1.1, 1.3])
+    found = read_curve(curve, windows=10)
+    assert found.frames == 0 and found.confidence == pytest.approx(1.0 - 0.3)
+
+
+@pytest.mark.parametrize("vertex", [-0.4, 0.0, 0.25])
+def test_a_parabola_is_read_between_frames(vertex):
+    offsets = torch.arange(-5, 6).float()
+    found = read_curve((offsets - 2 - vertex) ** 2, windows=1)
+    assert found.offset == pytest.approx((2 + vertex) / 25, abs=1e-5)
+
+
+def test_a_minimum_at_the_edge_is_told_as_it_is():
+    assert read_curve(torch.arange(7.0), windows=1).frames == -3
+
+
+def test_moving_mean_averages_windows_in_a_row():
+    matrix = torch.arange(12.0).reshape(4, 3)
+    assert torch.equal(moving_mean(matrix, 2), (matrix[:-1] + matrix[1:]) / 2)
+
+
+def test_chance_falls_with_the_number_of_windows():
+    chances = {"15": 0.4, "60": 0.2}
+    values = [chance_confidence(n, chances) for n in (5, 15, 30, 60, 240)]
+    assert values == sorted(values, reverse=True)
+    assert values[1] == pytest.approx(0.4) and values[4] == pytest.approx(0.1)
+    assert chance_confidence(10, {}) == 0

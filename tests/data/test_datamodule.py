@@ -1,0 +1,69 @@
+import itertools
+
+import pytest
+import torch
+from mouths import write_mouths
+
+from avsync.data.datamodule import ClipsDataModule
+from avsync.data.shards import ShardError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_mouths(tmp_path_factory.mktemp("data"), range(24), seconds=2.0)
+
+
+def module(folder, **changes):
+    settings = dict(segment=1.0, segments_per_clip=2, batch_size=8, workers=0, shuffle=16, seed=0) | changes
+    return ClipsDataModule(folder, folder, folder, **settings)
+
+
+def epochs(loader, number):
+    return [[tuple(batch["key"]) for batch in loader] for _ in range(number)]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_epoch_has_the_length_it_says(folder, workers):
+    loader = module(folder, workers=workers).train_dataloader()
+    assert len(loader) == 24 * 2 // 8
+    assert [len(epoch) for epoch in epochs(loader, 2)] == [6, 6]
+
+
+def test_batches_hold_picture_and_sound_of_the_same_length(folder):
+    batch = next(iter(module(folder).train_dataloader()))
+    assert batch["frames"].shape == (8, 25, 96, 96, 3) and batch["frames"].dtype == torch.uint8
+    assert batch["audio"].shape == (8, 25 * 640) and batch["audio"].dtype == torch.float32
+
+
+def test_picture_and_sound_of_a_segment_belong_together(folder):
+    """The drawn mouth is as dark as the sound is loud, in every segment wherever it was cut."""
+    batch = next(iter(module(folder).train_dataloader()))
+    dark = -batch["frames"][:, :, 40:88, 24:72].float().mean(dim=(2, 3, 4))  # (B, T)
+    loud = batch["audio"].unflatten(1, (25, 640)).square().mean(dim=2).sqrt()
+    for picture, sound in zip(dark, loud, strict=True):
+        assert torch.corrcoef(torch.stack([picture, sound]))[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_same_seed_gives_the_same_order_and_epochs_differ(folder, workers):
+    first, second = (epochs(module(folder, workers=workers).train_dataloader(), 2) for _ in range(2))
+    assert first == second
+    assert first[0] != first[1]
+    assert first != epochs(module(folder, workers=workers, seed=1).train_dataloader(), 2)
+
+
+def test_validation_sees_every_segment_once(folder):
+    keys = list(itertools.chain(*epochs(module(folder).val_dataloader(), 1)[0]))
+    assert sorted(keys) == sorted(f"mouth{n:04d}" for n in range(24) for _ in range(2))
+
+
+def test_too_few_clips_for_a_batch_are_refused(folder):
+    with pytest.raises(ShardError, match="lower data.batch_size"):
+        module(folder, batch_size=64).train_dataloader()
+
+
+def test_too_few_shards_for_the_workers_are_refused(folder):
+    from avsync.data.datamodule import ShuffledShards
+
+    with pytest.raises(ShardError, match="lower data.workers"):
+        next(iter(ShuffledShards([], 0)))

@@ -1,0 +1,80 @@
+import math
+
+import pytest
+import torch
+
+from avsync.features.audio import LogMel
+from avsync.features.speech import speech_near, speech_share
+from avsync.features.video import MouthFrames
+
+
+def tone(hertz: float, seconds: float = 1.0) -> torch.Tensor:
+    return 0.3 * torch.sin(2 * math.pi * hertz * torch.arange(int(16_000 * seconds)) / 16_000)
+
+
+def test_four_steps_a_frame():
+    assert LogMel(mels=40)(torch.randn(2, 640 * 7)).shape == (2, 1, 40, 28)
+
+
+def test_a_higher_tone_is_in_a_higher_band():
+    bands = [int(LogMel()(tone(hertz)[None])[0, 0].mean(dim=1).argmax()) for hertz in (200, 800, 3000)]
+    assert bands == sorted(set(bands))
+
+
+def test_a_click_is_in_the_step_that_holds_it():
+    audio = torch.zeros(1, 16_000)
+    audio[0, 160 * 37 + 80] = 1.0  # the middle of step 37
+    mel = LogMel()(audio)[0, 0]
+    assert int(mel.mean(dim=0).argmax()) == 37
+
+
+def test_gain_changes_nothing():
+    audio = torch.randn(1, 16_000) * torch.linspace(0.01, 1, 16_000)
+    assert torch.allclose(LogMel()(audio), LogMel()(audio * 0.05), atol=1e-3)
+
+
+def test_silence_is_finite():
+    assert torch.isfinite(LogMel()(torch.zeros(1, 6400))).all()
+
+
+def test_the_mouth_region_is_cut_where_it_says():
+    frames = torch.zeros(1, 2, 96, 96, 3, dtype=torch.uint8)
+    frames[:, :, 39:87, 24:72] = torch.randint(1, 255, (48, 48, 1), dtype=torch.uint8)
+    mouth = MouthFrames()(frames)
+    assert mouth.shape == (1, 1, 2, 48, 48)
+    outside = frames.clone()
+    outside[:, :, :39] = 255
+    outside[:, :, :, 72:] = 255
+    assert torch.equal(mouth, MouthFrames()(outside))
+
+
+def test_light_changes_little_and_grey_equals_colour():
+    frames = torch.randint(40, 160, (1, 3, 96, 96, 1)).float()
+    features = MouthFrames()
+    assert torch.allclose(features(frames), features(frames.expand(-1, -1, -1, -1, 3)), atol=1e-4)
+    assert (features(frames) - features(1.5 * frames + 10)).abs().max() < 0.2
+
+
+@pytest.mark.parametrize("size", [112, 224])
+def test_other_crops_are_resized(size):
+    frames = torch.randint(0, 256, (1, 1, 96, 96, 3), dtype=torch.uint8).float()
+    smooth = torch.nn.functional.avg_pool2d(frames[0].permute(0, 3, 1, 2), 9, 1, 4)
+    large = torch.nn.functional.interpolate(smooth, (size, size), mode="bilinear", align_corners=False)
+    features = MouthFrames()
+    one, other = (features(image.permute(0, 2, 3, 1)[None]) for image in (smooth, large))
+    assert one.shape == other.shape == (1, 1, 1, 48, 48)
+    assert (one - other).abs().mean() < 0.1
+
+
+def test_speech_share_tells_pauses():
+    audio = torch.cat([tone(300), torch.zeros(16_000), tone(300)])
+    share = speech_share(audio)
+    assert len(share) == 75 - 4
+    assert share[:20].min() == 1 and share[27:45].max() == 0 and share[50:].min() == 1
+
+
+def test_a_window_with_silence_all_around_weighs_nothing():
+    share = torch.zeros(100)
+    share[:10] = 1
+    near = speech_near(share, search=15)
+    assert near[0] > 0.5 and near[24] > 0 and near[25:].max() == 0

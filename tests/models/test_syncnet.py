@@ -1,0 +1,56 @@
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from avsync.models.syncnet import AudioTower, SyncNet, VideoTower
+
+
+@pytest.fixture(scope="module")
+def net() -> SyncNet:
+    torch.manual_seed(0)
+    config = OmegaConf.load("configs/model/syncnet.yaml")
+    net = instantiate(OmegaConf.create({"model": {"net": config.net}}).model.net).eval()
+    assert isinstance(net, SyncNet)
+    return net
+
+
+def test_one_embedding_a_window_of_unit_length(net):
+    video = net.embed_video(torch.randint(0, 256, (2, 12, 96, 96, 3), dtype=torch.uint8))
+    audio = net.embed_audio(torch.randn(2, 12 * 640))
+    assert video.shape == audio.shape == (2, 8, 256)
+    assert torch.allclose(video.norm(dim=-1), torch.ones(2, 8), atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [0, 3, 7])
+def test_a_window_sees_exactly_its_five_frames(net, window):
+    frames = torch.rand(1, 12, 96, 96, 3, requires_grad=True)
+    (255 * frames).retain_grad()
+    net.embed_video(255 * frames)[0, window].sum().backward()
+    seen = frames.grad.abs().sum(dim=(0, 2, 3, 4)).nonzero().flatten().tolist()
+    assert seen == list(range(window, window + 5))
+
+
+@pytest.mark.parametrize("window", [0, 3, 7])
+def test_a_window_sees_exactly_its_twenty_steps(net, window):
+    mel = torch.rand(1, 1, 40, 48, requires_grad=True)
+    net.audio_tower(mel)[0, window].sum().backward()
+    seen = mel.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten().tolist()
+    assert (min(seen), max(seen)) == (4 * window, 4 * window + 19)
+
+
+def test_a_clip_at_once_equals_window_by_window(net):
+    frames = torch.randint(0, 256, (1, 9, 96, 96, 3), dtype=torch.uint8)
+    whole = net.embed_video(frames)[0]
+    single = torch.cat([net.embed_video(frames[:, i : i + 5])[0] for i in range(5)])
+    assert torch.allclose(whole, single, atol=1e-5)
+
+
+def test_it_stays_small(net):
+    """The module's text says about a million parameters: a laptop's worth."""
+    assert sum(parameter.numel() for parameter in net.parameters()) < 1.2e6
+
+
+def test_towers_of_other_sizes():
+    assert VideoTower((4, 8, 8, 8), size=32, embedding=16)(torch.rand(1, 1, 6, 32, 32)).shape == (1, 2, 16)
+    assert AudioTower((4, 8, 8), mels=64, embedding=16)(torch.rand(1, 1, 64, 24)).shape == (1, 2, 16)
