@@ -1,0 +1,49 @@
+"""Shot cuts, found while the frames stream by."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scenedetect import AdaptiveDetector, FrameTimecode
+
+from avsync.clock import FPS
+from avsync.faces.vision import cv2
+
+_WIDTH = 128
+_LOOK_AHEAD = 2
+_SHORTEST_SHOT = 5
+
+
+def with_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray, bool]]:
+    """Mark the first frame of every shot but the first.
+
+    A cut is a change far above that of the two frames before and after (PySceneDetect's AdaptiveDetector), so fast
+    motion is none; frames come out two later than they go in.
+
+    Args:
+        frames: ``(k, picture)`` as `avsync.media.read.read_frames` gives them.
+
+    Yields:
+        ``(k, picture, cut)``.
+    """
+    detector = AdaptiveDetector(window_width=_LOOK_AHEAD, min_scene_len=_SHORTEST_SHOT)
+    waiting: deque[tuple[int, np.ndarray]] = deque()
+    cuts: set[int] = set()
+    for k, picture in frames:
+        found = detector.process_frame(FrameTimecode(k, fps=float(FPS)), _small(picture))
+        cuts.update(code.frame_num for code in found)
+        waiting.append((k, picture))
+        if len(waiting) > _LOOK_AHEAD:
+            first, early = waiting.popleft()
+            yield first, early, first in cuts
+            cuts.discard(first)
+    for k, picture in waiting:
+        yield k, picture, k in cuts
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    step = max(1, width // (4 * _WIDTH))  # averaging all pixels of a large picture costs more than the rest
+    size = (_WIDTH, max(1, round(height * _WIDTH / width)))
+    small = cv2.resize(picture[::step, ::step], size, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2BGR)

@@ -1,0 +1,45 @@
+"""OpenCV and mediapipe, imported in one place: with a readable error, and without their log on the user's screen."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from avsync.errors import AvsyncError
+
+os.environ.setdefault("GLOG_minloglevel", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+try:
+    import cv2
+    import mediapipe
+except ImportError as error:
+    raise AvsyncError(
+        f"faces need OpenCV and mediapipe, and importing them failed ({error}); on a machine without a screen "
+        "libGL is missing: pip uninstall opencv-contrib-python; pip install opencv-contrib-python-headless"
+    ) from error
+
+__all__ = ["cv2", "mediapipe", "quiet"]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what C++ code writes to stderr off the screen while the block runs.
+
+    mediapipe's log library has no switch that Python can reach, and greets with warnings each time that a graph
+    starts. Python's own stderr goes the same way for these milliseconds.
+    """
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, ValueError, AttributeError):  # no stderr to silence: a daemon
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
