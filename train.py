@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from avsync.errors import AvsyncError
-from avsync.training.checkpoints import CheckpointError
+from avsync.models.checkpoints import CheckpointError
 
 # Lightning advertises, and warns about its own use of torch
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)

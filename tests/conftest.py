@@ -1,7 +1,39 @@
 import os
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 # two cores run the suite: libraries that each start a thread a core only get in each other's way
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 sys.path.insert(0, str(Path(__file__).parent))  # tests share their drawings
+
+ROOT = Path(__file__).parent.parent
+
+
+def run_python(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run this Python on a script or module as a person would; the caller looks at the exit status."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=540, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def mouth_data(tmp_path_factory) -> list[str]:
+    """Overrides that name shards of drawn mouths."""
+    from mouths import write_mouths
+
+    root = tmp_path_factory.mktemp("mouths")
+    splits = {"train": range(40), "val": range(100, 106), "test": range(200, 208)}
+    return ["data=shards", *(f"data.{name}={write_mouths(root / name, seeds)}" for name, seeds in splits.items())]
+
+
+@pytest.fixture(scope="session")
+def mouth_run(mouth_data, tmp_path_factory) -> Path:
+    """The folder of a finished run on drawn mouths, made by train.py itself."""
+    runs = tmp_path_factory.mktemp("runs")
+    done = run_python("train.py", "model=syncnet", *mouth_data, "trainer.max_epochs=6", f"paths.runs={runs}")
+    assert done.returncode == 0, done.stderr
+    (run,) = runs.iterdir()
+    return run

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 def _offset(options: argparse.Namespace) -> int:
     from avsync.alignment.measure import measure  # torch takes seconds: not for --help
     from avsync.evaluation.runs import newest_checkpoint
-    from avsync.training.checkpoints import load
+    from avsync.models.checkpoints import load
 
     checkpoint = Path(options.checkpoint) if options.checkpoint else newest_checkpoint()
     net, calibration = load(checkpoint)

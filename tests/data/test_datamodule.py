@@ -2,10 +2,10 @@ import itertools
 
 import pytest
 import torch
-from mouths import write_mouths
 
 from avsync.data.datamodule import ClipsDataModule
 from avsync.data.shards import ShardError
+from mouths import write_mouths
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from mouths import draw_mouth, write_mouths
 
 from avsync.data.shards import ShardError, read_clips, read_index, verified_shards
+from mouths import draw_mouth, write_mouths
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def measure(
     Args:
         path: A video with sound.
         net: Two-tower network in evaluation mode.
-        calibration: What :func:`avsync.training.checkpoints.load` gave with it.
+        calibration: What :func:`avsync.models.checkpoints.load` gave with it.
         crop: ``face`` to find, follow and crop faces; ``none`` when the picture already is a face crop.
         search: Largest offset tried, in frames of 40 ms.
 

@@ -29,8 +29,8 @@ from avsync.evaluation.protocols import (
 )
 from avsync.evaluation.report import write_report
 from avsync.features.speech import speech_near, speech_share
+from avsync.models.checkpoints import calibrate, load
 from avsync.models.syncnet import SyncNet
-from avsync.training.checkpoints import calibrate, load
 
 MAX_SHIFT = 10
 """Frames by which test clips are shifted at most: within the search range, with room for an answer beside it."""

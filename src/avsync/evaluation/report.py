@@ -26,7 +26,8 @@ table { border-collapse: collapse }
 th, td { padding: .3rem .9rem; text-align: right }
 td { border-bottom: 1px solid #d5dae3 }
 figure { margin: 1.5rem 0 } figcaption { color: #566074; font-size: .9rem } svg { max-width: 100%; height: auto }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .5rem } h2 { margin-top: 2rem }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .5rem }
+h2 { margin-top: 2rem }
 """
 
 

@@ -86,9 +86,7 @@ def probe(path: str | Path) -> MediaInfo:
         streams = [stream for kind in ("video", "audio") if (stream := pick(container, kind))]
         first = _first_frames(container, streams)
         if not first:
-            raise MediaError(
-                f"{path}: neither picture nor sound in this file can be decoded; give a media file"
-            )
+            raise MediaError(f"{path}: neither picture nor sound in this file can be decoded; give a media file")
         starts = {index: _time(frame) for index, frame in first.items()}
         origin = min(starts.values())
         end = _end(container, [stream for stream in streams if stream.index in first])

@@ -64,9 +64,7 @@ def _timed(path: str | Path, origin: float, interval: float) -> Iterator[tuple[f
             yield time, frame
 
 
-def _ticks(
-    timed: Iterator[tuple[float, Any]], fps: float, interval: float
-) -> Iterator[tuple[int, np.ndarray]]:
+def _ticks(timed: Iterator[tuple[float, Any]], fps: float, interval: float) -> Iterator[tuple[int, np.ndarray]]:
     held_time, held = next(timed)
     # a tick up to half an interval before the first picture is nearest to it; earlier ones have no picture
     start = tick = max(0, math.ceil(held_time * fps - 0.5 + 1e-6))
@@ -88,7 +86,11 @@ def _ticks(
 def _rgb(frame: Any) -> np.ndarray:
     picture = frame.to_ndarray(format="rgb24")
     turns = quarter_turns(frame)
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+    if not turns:
+        return picture
+    # pixels as one item of three bytes: four times as fast as turning bytes
+    pixels = np.ascontiguousarray(np.rot90(picture.view("V3")[..., 0], turns))
+    return pixels.view(np.uint8).reshape(*pixels.shape, 3)
 
 
 def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:

@@ -37,9 +37,7 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float) -> None:
     require_picture_and_sound(info)
     suffix = Path(target).suffix.lower()
     if suffix in _NO_TIMESTAMPS:
-        raise MediaError(
-            f"{target}: {suffix} files cannot say when their sound starts; write .mp4, .mov or .mkv"
-        )
+        raise MediaError(f"{target}: {suffix} files cannot say when their sound starts; write .mp4, .mov or .mkv")
     # a first timestamp below 0 would be cut away by the container
     base = max(0.0, -info.origin)
     delays = {True: base + max(0.0, seconds), False: base + max(0.0, -seconds)}
@@ -48,9 +46,7 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float) -> None:
             with av.open(f"file:{temporary}", "w", container_options={"fflags": "+bitexact"}) as written:
                 _copy(given, written, delays)
         except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(
-                f"{target}: {suffix or 'this container'} cannot hold {source} ({error})"
-            ) from error
+            raise MediaError(f"{target}: {suffix or 'this container'} cannot hold {source} ({error})") from error
 
 
 def _copy(given: InputContainer, written: OutputContainer, delays: dict[bool, float]) -> None:

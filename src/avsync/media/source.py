@@ -95,9 +95,7 @@ def decode_bytes(data: bytes, format: str) -> Iterator[Any]:
         with av.open(io.BytesIO(data), "r", format=format) as container:
             yield from container.decode(audio=0)
     except (av.error.FFmpegError, IndexError) as error:
-        raise MediaError(
-            f"{len(data)} bytes that should be {format} do not decode ({_reason(error)})"
-        ) from error
+        raise MediaError(f"{len(data)} bytes that should be {format} do not decode ({_reason(error)})") from error
 
 
 def _until_damage(container: InputContainer, stream: Stream, kind: Kind) -> Iterator[Any]:

@@ -97,9 +97,7 @@ def encode_video(frames: np.ndarray, fps: float = FPS, crf: int = 18) -> bytes:
         MediaError: No frames or an odd size.
     """
     if frames.ndim != 4 or not len(frames):
-        raise MediaError(
-            f"frames of shape {frames.shape} cannot be encoded; (T, H, W, 3) with T > 0 is needed"
-        )
+        raise MediaError(f"frames of shape {frames.shape} cannot be encoded; (T, H, W, 3) with T > 0 is needed")
     _require_even(frames[0], "encode_video")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4", container_options=_BITEXACT) as container:
@@ -146,9 +144,7 @@ def decode_flac(data: bytes) -> np.ndarray:
 
 def _require_even(frame: np.ndarray, what: str | Path) -> None:
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[0] % 2 or frame.shape[1] % 2:
-        raise MediaError(
-            f"{what}: a frame of shape {frame.shape} cannot be encoded; (even, even, 3) is needed"
-        )
+        raise MediaError(f"{what}: a frame of shape {frame.shape} cannot be encoded; (even, even, 3) is needed")
 
 
 def _without_start_times(audio: np.ndarray, offset: float, fps: float, rate: int) -> tuple[np.ndarray, float]:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from avsync.alignment.distances import distance_matrix
 from avsync.evaluation.protocols import SEARCH, OffsetScores
 from avsync.features.speech import speech_share
+from avsync.models.checkpoints import FORMAT
 from avsync.models.syncnet import SyncNet
-from avsync.training.checkpoints import FORMAT
 
 
 class SyncNetTraining(pl.LightningModule):

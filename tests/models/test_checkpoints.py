@@ -3,8 +3,8 @@ import os
 import pytest
 import torch
 
-from avsync.training import checkpoints
-from avsync.training.checkpoints import CheckpointError
+from avsync.models import checkpoints
+from avsync.models.checkpoints import CheckpointError
 
 NET = {"_target_": "avsync.features.video.MouthFrames", "face_size": 64, "size": 32}
 
@@ -45,7 +45,7 @@ def test_nothing_is_run_that_came_with_a_checkpoint(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "target",
     ["os.mkdir", "torch.load", "avsync.models.syncnet.F.relu", "avsync.models.syncnet.convolution",
-     "avsync.models.syncnet.nn", "avsync.models..os.system", "avsync.training.checkpoints.save"],
+     "avsync.models.syncnet.nn", "avsync.models..os.system", "avsync.models.checkpoints.save"],
 )  # fmt: skip
 def test_only_our_own_networks_are_built(target):
     with pytest.raises((CheckpointError, ModuleNotFoundError)):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 from torch import nn
 
 from avsync.errors import AvsyncError
@@ -27,26 +26,6 @@ ALLOWED = ("avsync.models.", "avsync.features.")
 
 class CheckpointError(AvsyncError):
     """A checkpoint is missing, damaged or not one of avsync's."""
-
-
-class AtomicCheckpointIO(CheckpointIO):
-    """Writes beside the checkpoint, flushes to disk and renames.
-
-    Lightning's own writes to the system's temporary folder and moves the file; killed between file systems it leaves
-    an empty checkpoint where a good one was, and in a folder it may not write it says nothing at all.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Save, or raise OSError and leave what was there."""
-        save(checkpoint, Path(path))
-
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        """Load tensors and plain values; anything else is refused."""
-        return read(Path(path), map_location=map_location or "cpu")
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Delete one that is no longer among the best."""
-        Path(path).unlink(missing_ok=True)
 
 
 def save(checkpoint: dict[str, Any], path: Path) -> None:

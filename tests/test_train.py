@@ -1,0 +1,78 @@
+import json
+
+import pytest
+import torch
+
+from avsync.evaluation.runs import collect, newest_checkpoint
+from avsync.models import checkpoints
+from conftest import run_python
+
+
+def test_a_small_training_beats_chance_by_a_wide_margin(mouth_run):
+    metrics = json.loads((mouth_run / "metrics.json").read_text())
+    assert metrics["test/offset_acc/k5"] > 0.5  # chance is 0.097
+    assert metrics["test/offset_acc/k15"] > 0.9
+    assert metrics["test/pair_acc"] > 0.7  # chance is 0.5
+    assert all(0 <= metrics[f"test/offset_acc{part}/k{k}"] <= 1 for part in ("", "_all") for k in range(5, 16, 2))
+
+
+def test_the_run_folder_holds_what_it_should(mouth_run):
+    for name in ("metrics.json", "config.yaml", "report.html", "checkpoints/best.ckpt", "logs/metrics.csv"):
+        assert (mouth_run / name).stat().st_size > 0, name
+    report = (mouth_run / "report.html").read_text()
+    assert report.count("<svg") >= 9 and "http-equiv" not in report and 'src="http' not in report
+
+
+def test_the_checkpoint_rebuilds_the_network_and_knows_its_limits(mouth_run):
+    net, calibration = checkpoints.load(mouth_run / "checkpoints" / "best.ckpt")
+    assert not net.training and net.embed_audio(torch.zeros(1, 6400)).shape == (1, 6, 256)
+    chance = [calibration["unmatched"][n] for n in ("15", "30", "60")]
+    assert chance == sorted(chance, reverse=True) and 0 < calibration["threshold"] < 2
+
+
+def test_training_goes_on_from_a_checkpoint(mouth_run, mouth_data, tmp_path):
+    last = mouth_run / "checkpoints" / "last.ckpt"
+    done = run_python("train.py", *mouth_data, f"checkpoint={last}", "trainer.max_epochs=7", f"paths.runs={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    (run,) = tmp_path.iterdir()
+    steps = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert steps == torch.load(last, weights_only=True)["global_step"] // 6 * 7
+
+
+def test_a_checkpoint_is_evaluated_without_training(mouth_run, mouth_data, tmp_path):
+    best = mouth_run / "checkpoints" / "best.ckpt"
+    done = run_python("train.py", *mouth_data, "train=false", f"checkpoint={best}", f"paths.runs={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    (again,) = tmp_path.glob("*/metrics.json")
+    assert json.loads(again.read_text()) == json.loads((mouth_run / "metrics.json").read_text())
+
+
+def test_a_sweep_is_collected_into_one_table(mouth_data, tmp_path):
+    done = run_python(
+        "train.py", "-m", *mouth_data, "model.optimizer.lr=1e-3,2e-3", "trainer.max_epochs=1", f"paths.runs={tmp_path}"
+    )
+    assert done.returncode == 0, done.stderr
+    rows = collect(tmp_path)
+    assert len(rows) == 2 and {row["overrides"].split()[-1] for row in rows} >= set()
+    assert sorted("lr=1e-3" in row["overrides"] for row in rows) == [False, True]
+    table = run_python("-m", "avsync.cli", "runs", tmp_path, "--csv", tmp_path / "all.csv")
+    assert table.returncode == 0 and "2e-3" in table.stdout
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 3
+
+
+def test_the_newest_checkpoint_is_found(mouth_run):
+    assert newest_checkpoint(mouth_run.parent) == mouth_run / "checkpoints" / "best.ckpt"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["data=shards", "data.train=/nowhere", "data.val=/nowhere", "data.test=/nowhere"], "data_prep/prepare.py"),
+        (["train=false", "data=shards", "data.train=x", "data.val=x", "data.test=x"], "checkpoint="),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_status_2(overrides, words, tmp_path):
+    done = run_python("train.py", *overrides, f"paths.runs={tmp_path}")
+    assert done.returncode == 2
+    said = done.stderr.strip().splitlines()
+    assert words in said[-1] and "Traceback" not in done.stderr
