@@ -1,5 +1,6 @@
 """Finding faces in a picture, and the mesh of a face whose place is roughly known: mediapipe's two models."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ _SAME_FACE = 0.3
 _WIDE = 1.3
 _LONGEST_SIDE = 640
 _SHORT_RANGE, _FULL_RANGE = 0, 1
-_MESH_INPUT = 256
+_MESH_INPUT = 320
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class FaceMesh:
     """mediapipe's face mesh for one face, which it follows from picture to picture; close it after use."""
 
     def __init__(self) -> None:
+        self._greeted = False  # the first face of all is another occasion for a warning
         with quiet():
             self._model = mediapipe.solutions.face_mesh.FaceMesh(max_num_faces=1)
             self.forget()
@@ -112,10 +114,12 @@ class FaceMesh:
     def find(self, patch: np.ndarray) -> np.ndarray | None:
         """Landmarks (468, 2) of the face in a square patch, in fractions of its side; None without a face."""
         if patch.shape[0] > _MESH_INPUT:
-            patch = cv2.resize(patch, (_MESH_INPUT, _MESH_INPUT), interpolation=cv2.INTER_AREA)
-        faces = self._model.process(np.ascontiguousarray(patch)).multi_face_landmarks
+            patch = cv2.resize(patch, (_MESH_INPUT, _MESH_INPUT), interpolation=cv2.INTER_LINEAR)
+        with nullcontext() if self._greeted else quiet():
+            faces = self._model.process(np.ascontiguousarray(patch)).multi_face_landmarks
         if not faces:
             return None
+        self._greeted = True
         return np.array([(point.x, point.y) for point in faces[0].landmark], np.float32)
 
     def close(self) -> None:
