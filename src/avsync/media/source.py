@@ -85,17 +85,22 @@ def decode(path: str | Path, kind: Kind) -> Iterator[Any]:
         yield from _until_damage(container, stream, kind)
 
 
-def decode_bytes(data: bytes, format: str) -> Iterator[Any]:
-    """Decoded audio frames of a file held in memory, of a format given by name.
+def decode_bytes(data: bytes, format: str) -> list[Any]:
+    """All decoded audio frames of a file held in memory, of a format given by name.
 
     Raises:
         MediaError: The bytes are not of that format, or damaged anywhere: they are ours, nothing is forgiven.
     """
     try:
         with av.open(io.BytesIO(data), "r", format=format) as container:
-            yield from container.decode(audio=0)
+            declared = container.streams.audio[0].duration
+            frames = list(container.decode(audio=0))
     except (av.error.FFmpegError, IndexError) as error:
         raise MediaError(f"{len(data)} bytes that should be {format} do not decode ({_reason(error)})") from error
+    count = sum(frame.samples for frame in frames)
+    if not count or (declared and count != declared):
+        raise MediaError(f"{len(data)} bytes of {format} hold {count} samples of {declared or 'some'}; damaged")
+    return frames
 
 
 def _until_damage(container: InputContainer, stream: Stream, kind: Kind) -> Iterator[Any]:

@@ -135,10 +135,9 @@ def decode_flac(data: bytes) -> np.ndarray:
         (S,) float32 in [-1, 1).
 
     Raises:
-        MediaError: The bytes are not FLAC.
+        MediaError: The bytes are not FLAC, or not all of it.
     """
-    chunks = [frame.to_ndarray()[0] for frame in decode_bytes(data, "flac")]
-    samples = np.concatenate(chunks)
+    samples = np.concatenate([frame.to_ndarray()[0] for frame in decode_bytes(data, "flac")])
     return (samples / np.float32(-float(np.iinfo(samples.dtype).min))).astype(np.float32)
 
 
