@@ -20,6 +20,8 @@ _MOST_FACES = 10
 _MOST_DOUBTS = 3
 _SAME_FACE = 0.25
 _TWO_ON_ONE = 0.6
+SMALLEST_FACE = 24
+"""Width in source pixels below which no track starts: a mouth of eight pixels says nothing."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class _Follower:
                 new = [one for one in new if all(one is not other for other in own)]
             elif not track.missing and not self._detector.find_near(track.patch(picture)):
                 track.doubts += 1
+        new = [one for one in new if one.box[2] - one.box[0] >= SMALLEST_FACE]
         for detection in new[: _MOST_FACES - len(self._tracks)]:
             self._start(k, picture, detection)
 
