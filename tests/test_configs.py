@@ -22,7 +22,9 @@ SHARDS = ["data.train=a", "data.val=b", "data.test=c"]
 
 def composed(*overrides: str, run: Path):
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = compose("train", [*overrides, f"hydra.runtime.output_dir={run}", "hydra.job.num=0"], return_hydra_config=True)
+        cfg = compose(
+            "train", [*overrides, f"hydra.runtime.output_dir={run}", "hydra.job.num=0"], return_hydra_config=True
+        )
         HydraConfig.instance().set_config(cfg)
         return OmegaConf.create(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
 

@@ -107,3 +107,15 @@ def _packets(path):
             if packet.size:
                 coded[packet.stream.type].append(bytes(packet))
     return coded
+
+
+@pytest.mark.parametrize("delay", [-0.013, 0.013, 0.1])
+def test_the_first_picture_lies_on_a_whole_frame(tmp_path, delay):
+    """Otherwise taking frames at 25 fps would move them by up to 20 ms against the sound."""
+    path = tmp_path / "odd.mkv"
+    frames = np.zeros((10, 16, 16, 3), np.uint8)
+    write_video(path, frames, np.ones(6400, np.float32) / 2, audio_offset=delay)
+    info = probe(path)
+    assert info.video.start * 25 == pytest.approx(round(info.video.start * 25), abs=1e-3)
+    assert info.audio.start - info.video.start == pytest.approx(delay, abs=2e-3)
+    assert min(info.audio.start, info.video.start) < 0.04

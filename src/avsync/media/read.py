@@ -1,8 +1,9 @@
 """Picture at a steady frame rate and sound at a steady sample rate, both on the file clock.
 
 The file clock: t = 0 is where the earlier of the first video and the first audio stream starts, in container
-timestamps. Nothing is counted, everything is looked up by its timestamp, so start times, edit lists, variable
-frame rates and lost packets end up where a viewer sees and hears them.
+timestamps, or up to 40 ms before (see `avsync.media.probe.MediaInfo`). Nothing is counted, everything is looked up
+by its timestamp, so start times, edit lists, variable frame rates and lost packets end up where a viewer sees and
+hears them.
 """
 
 import math

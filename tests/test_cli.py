@@ -1,0 +1,154 @@
+"""The command as people use it, on files of drawn mouths (already crops), with the network trained on such."""
+
+import json
+
+import numpy as np
+import pytest
+
+from avsync import cli
+from avsync.media.remux import shift_audio
+from avsync.media.write import write_video
+from conftest import run_python
+from mouths import draw_mouth
+
+KEYS = {"file", "checkpoint", "offset_ms", "offset_frames", "confidence", "verdict", "tracks"}
+TRACK_KEYS = {"id", "start", "end", "offset_ms", "offset_frames", "confidence", "windows"}
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    clip = draw_mouth(300, seconds=4.0)
+    path = tmp_path_factory.mktemp("video") / "mouth.mp4"
+    write_video(path, clip.frames, clip.audio)
+    return path
+
+
+@pytest.fixture
+def offset(mouth_run, capsys):
+    """Run ``avsync offset`` and give (status, JSON objects, stderr)."""
+
+    def run(*arguments):
+        checkpoint = mouth_run / "checkpoints" / "best.ckpt"
+        given = ["offset", *map(str, arguments), "--checkpoint", str(checkpoint), "--crop", "none", "--json"]
+        status = cli.main(given)
+        said = capsys.readouterr()
+        return status, [json.loads(line) for line in said.out.splitlines()], said.err
+
+    return run
+
+
+@pytest.mark.parametrize("milliseconds", [-480, -200, -40, 0, 80, 320, 520])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_shifting_a_file_by_x_and_measuring_gives_x_then_correcting_gives_0(
+    video, offset, tmp_path, milliseconds, suffix
+):
+    early, mended = tmp_path / f"early.{suffix}", tmp_path / f"mended.{suffix}"
+    shift_audio(video, early, -milliseconds / 1000)  # by timestamps alone; positive offset: sound early
+    status, (found,), _ = offset(early)
+    assert status == 0 and abs(found["offset_ms"] - milliseconds) <= 20
+    shift_audio(early, mended, found["offset_ms"] / 1000)
+    assert abs(offset(mended)[1][0]["offset_ms"]) <= 20
+
+
+def test_the_json_is_what_the_readme_says(video, offset, mouth_run):
+    _, (found,), _ = offset(video)
+    assert set(found) == KEYS and set(found["tracks"][0]) == TRACK_KEYS
+    assert found["file"] == str(video) and found["checkpoint"].endswith("best.ckpt")
+    assert found["verdict"] == "in sync" and found["offset_frames"] == 0
+    windows = found["tracks"][0]["windows"]
+    assert len(windows) > 10 and set(windows[0]) == {"time", "offset_ms", "confidence"}
+    assert [w["time"] for w in windows] == sorted(w["time"] for w in windows)
+    assert np.median([abs(w["offset_ms"]) for w in windows]) <= 20
+
+
+def test_words_for_people(video, mouth_run, capsys, tmp_path):
+    late = tmp_path / "late.mp4"
+    shift_audio(video, late, 0.2)
+    checkpoint = mouth_run / "checkpoints" / "best.ckpt"
+    assert cli.main(["offset", str(late), "--checkpoint", str(checkpoint), "--crop", "none"]) == 0
+    said = capsys.readouterr().out
+    assert f"checkpoint: {checkpoint}" in said and "audio lags video by" in said and "(-5 frames)" in said
+    assert "track 0, 0.00 to 4.00 s" in said
+
+
+def test_with_no_checkpoint_named_the_newest_run_answers_and_is_named(video, mouth_run, capsys, monkeypatch):
+    monkeypatch.chdir(mouth_run.parent.parent)
+    (mouth_run.parent.parent / "runs").exists() or (mouth_run.parent.parent / "runs").symlink_to(mouth_run.parent)
+    assert cli.main(["offset", str(video), "--crop", "none"]) == 0
+    assert f"checkpoint: runs/{mouth_run.name}/checkpoints/best.ckpt" in capsys.readouterr().out
+
+
+def test_unrelated_sound_is_undecided(offset, tmp_path):
+    pictures, sound = draw_mouth(301).frames, draw_mouth(302).audio
+    write_video(tmp_path / "dubbed.mp4", pictures, sound)
+    (found,) = offset(tmp_path / "dubbed.mp4")[1]
+    still = np.repeat(draw_mouth(303).frames[:1], 100, axis=0)
+    write_video(tmp_path / "still.mp4", still, sound)
+    (frozen,) = offset(tmp_path / "still.mp4")[1]
+    assert frozen["verdict"] == "undecided" and found["confidence"] < 0.5 * offset_confidence(offset, tmp_path)
+
+
+def offset_confidence(offset, tmp_path) -> float:
+    clip = draw_mouth(301)
+    write_video(tmp_path / "right.mp4", clip.frames, clip.audio)
+    return offset(tmp_path / "right.mp4")[1][0]["confidence"]
+
+
+def test_silence_is_undecided_with_no_number(offset, tmp_path):
+    clip = draw_mouth(304)
+    write_video(tmp_path / "silent.mp4", clip.frames, np.zeros_like(clip.audio))
+    status, (found,), _ = offset(tmp_path / "silent.mp4")
+    assert status == 0 and found["verdict"] == "undecided" and found["offset_ms"] is None
+
+
+@pytest.fixture(scope="module")
+def bad_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    clip = draw_mouth(305, seconds=1.0)
+    write_video(folder / "mute.mp4", clip.frames, None)
+    write_video(folder / "blink.mp4", clip.frames[:3], clip.audio[: 3 * 640])
+    (folder / "page.mp4").write_text("<html><body>404 Not Found</body></html>" * 50)
+    (folder / "empty.mp4").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent.mp4", "absent.mp4"),
+        ("page.mp4", "page.mp4"),
+        ("empty.mp4", "empty.mp4"),
+        ("mute.mp4", "no sound"),
+        ("blink.mp4", "a window is 0.2 s"),
+        ("", "folder"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_status_2(offset, bad_files, name, words):
+    status, out, err = offset(bad_files / name)
+    assert status == 2 and out == []
+    assert err.startswith("avsync: ") and err.count("\n") == 1 and words in err
+
+
+def test_one_bad_file_does_not_stop_the_others(video, offset, bad_files):
+    status, out, err = offset(video, bad_files / "mute.mp4", video)
+    assert status == 2 and [found["file"] for found in out] == [str(video)] * 2 and "mute.mp4" in err
+
+
+def test_a_video_without_a_face_says_so(video, mouth_run, capsys, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (50, 96, 96, 3), dtype=np.uint8)
+    write_video(tmp_path / "noise.mp4", noise, draw_mouth(306, 2.0).audio)
+    checkpoint = mouth_run / "checkpoints" / "best.ckpt"
+    assert cli.main(["offset", str(tmp_path / "noise.mp4"), "--checkpoint", str(checkpoint)]) == 2
+    said = capsys.readouterr().err
+    assert "no face was found" in said and "--crop none" in said
+
+
+def test_no_run_yet_says_what_to_do(video, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["offset", str(video)]) == 2
+    assert "make train" in capsys.readouterr().err
+
+
+def test_the_command_is_installed():
+    done = run_python("-m", "avsync.cli", "offset", "--help")
+    assert done.returncode == 0 and "--checkpoint" in done.stdout
