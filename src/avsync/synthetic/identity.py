@@ -61,27 +61,27 @@ def draw_identity(name: str, draw: np.random.Generator) -> Identity:
     """A person, at random."""
     uniform = draw.uniform
     skin = _skin(draw)
-    hair = np.array(_HAIR[draw.choice(len(_HAIR), p=[0.3, 0.22, 0.14, 0.12, 0.1, 0.06, 0.06])], float)
+    hair = _hair(skin, draw)
     return Identity(
         name=name,
         skin=_colour(skin),
         lips=_colour(_lips(skin, draw)),
-        hair=_colour((hair * uniform(0.8, 1.15)).clip(8, 245)),
+        hair=_colour(hair),
         iris=_colour(np.array(_IRIS[draw.integers(len(_IRIS))])),
         face_width=float(uniform(56, 66)),
         jaw_shape=float(uniform(2.0, 3.2)),
-        chin=float(uniform(208, 217)),
+        chin=float(uniform(212, 222)),
         eye_distance=float(uniform(26.5, 30)),
         eye_width=float(uniform(11.5, 14.0)),
         eye_height=float(uniform(4.6, 7.0)),
         brow_thickness=float(uniform(2.2, 5.0)),
         brow_tilt=float(uniform(-2.0, 3.0)),
-        nose_width=float(uniform(10, 15)),
+        nose_width=float(uniform(11.5, 16.5)),
         nose_height=float(uniform(10, 18)),
-        mouth_y=float(uniform(174, 180)),
-        mouth_width=float(uniform(20, 25.5)),
-        upper_lip=float(uniform(3.6, 7.5)),
-        lower_lip=float(uniform(5.0, 10.0)),
+        mouth_y=float(uniform(175.5, 183)),
+        mouth_width=float(uniform(21.5, 28)),
+        upper_lip=float(uniform(3.8, 8.2)),
+        lower_lip=float(uniform(5.2, 11.0)),
         bow=float(uniform(0.05, 0.45)),
         corners=float(uniform(-1.8, 2.2)),
         teeth_drop=float(uniform(0.5, 4.0)),
@@ -93,8 +93,8 @@ def draw_identity(name: str, draw: np.random.Generator) -> Identity:
         glasses=str(draw.choice(["none", "thin", "thick"], p=[0.72, 0.16, 0.12])),
         age=float(uniform(0, 1)),
         redness=float(uniform(0, 1)),
-        max_open=float(uniform(15, 21)),
-        jaw_travel=float(uniform(9, 15)),
+        max_open=float(uniform(17, 24)),
+        jaw_travel=float(uniform(10, 17)),
         texture_seed=int(draw.integers(2**31)),
     )
 
@@ -105,7 +105,16 @@ def _skin(draw: np.random.Generator) -> np.ndarray:
         base = _SKIN_LIGHT + (_SKIN_MIDDLE - _SKIN_LIGHT) * tone * 2
     else:
         base = _SKIN_MIDDLE + (_SKIN_DARK - _SKIN_MIDDLE) * (tone * 2 - 1)
-    return (base + draw.normal(0, 5, 3)).clip(20, 250)
+    return (base + draw.normal(0, 6) + draw.normal(0, 2.5, 3)).clip(20, 250)
+
+
+def _hair(skin: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Dark skin mostly comes with dark hair; everybody may grow grey or dye."""
+    odds = np.array([0.22, 0.22, 0.17, 0.15, 0.1, 0.07, 0.07])
+    if skin.mean() < 130:
+        odds = np.array([0.7, 0.14, 0.02, 0.02, 0.1, 0.02, 0.0])
+    base = np.array(_HAIR[draw.choice(len(_HAIR), p=odds)], float)
+    return (base * draw.uniform(0.8, 1.15)).clip(8, 245)
 
 
 def _lips(skin: np.ndarray, draw: np.random.Generator) -> np.ndarray:

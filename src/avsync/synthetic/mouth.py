@@ -42,7 +42,7 @@ class Shape:
 def mouth_shape(who: Identity, pose: np.ndarray) -> Shape:
     """The lips' curves in a pose (len(POSE),)."""
     x = np.arange(LEFT, RIGHT, dtype=np.float32) + 0.5 - MIDDLE
-    half = who.mouth_width * (1 + 0.17 * pose[WIDTH] - 0.36 * pose[ROUND] + 0.02 * pose[OPEN])
+    half = who.mouth_width * (1 + 0.17 * pose[WIDTH] - 0.32 * pose[ROUND] + 0.02 * pose[OPEN])
     across = x / half
     within = (1 - across**2).clip(0, 1)
     inner_half = half * (0.90 - 0.12 * pose[ROUND])

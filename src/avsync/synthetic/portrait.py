@@ -57,14 +57,14 @@ def paint_portrait(who: Identity, light: Light, cloth: tuple[float, float, float
     inside = _soft(half - np.abs(_DX), 1.2) * _soft(_Y - CROWN_Y, 1.0) * _soft(who.chin - _Y, 1.2)
     colour, alpha = _body(who, light, cloth, draw)
     if who.hair_style == "long":
-        colour, alpha = _over(colour, alpha, _hair_colour(who, draw, shade), _long_hair(who, half))
+        colour, alpha = _over(colour, alpha, _hair_colour(who, draw), _long_hair(who, draw))
     colour, alpha = _over(colour, alpha, skin * 0.9, _ears(who))
     colour, alpha = _over(colour, alpha, skin, inside)
     colour = _mix(colour, _dark(who, colour), _nostrils(who))
     colour = _mix(colour, np.array(who.hair) * 0.55 * shade[..., None], _beard(who, half, draw) * inside)
     colour = _mix(colour, np.array(who.hair) * 0.6, _brows(who, draw))
     hair = _hair(who, half, draw)
-    colour, alpha = _over(colour, alpha, _hair_colour(who, draw, shade), hair)
+    colour, alpha = _over(colour, alpha, _hair_colour(who, draw), hair)
     depth = cv2.GaussianBlur(relief, (0, 0), 2.0)
     return Portrait(colour.clip(0, 255).astype(np.float32), alpha, depth / max(1.0, float(depth.max())), shade)
 
@@ -192,12 +192,21 @@ def _hair(who: Identity, half: np.ndarray, draw: np.random.Generator) -> np.ndar
     return (front * _soft(outer - np.abs(_DX) + ragged, 2) * _soft(_Y - (CROWN_Y - extra), 1)).astype(np.float32)
 
 
-def _long_hair(who: Identity, half: np.ndarray) -> np.ndarray:
-    out = who.face_width + 10 + 6 * ((_Y - 120) / 100).clip(0, 1)
-    return (_soft(out - np.abs(_DX), 3) * _soft(_Y - 90, 10) * _soft(245 - _Y, 12)).astype(np.float32)
+def _long_hair(who: Identity, draw: np.random.Generator) -> np.ndarray:
+    """(H, W) mask of hair that falls beside the neck onto the shoulders, or only to the chin."""
+    ragged = 1.3 * _noise(draw, 1.5, 12)
+    curl = 3 * np.sin(_Y / draw.uniform(5, 14) + np.sign(_DX)) * draw.uniform(0, 1)
+    outer = who.face_width + 9 + draw.uniform(0, 12) * ((_Y - 120) / 90).clip(0, 1) ** 0.7 + ragged + curl
+    inner = who.face_width * draw.uniform(0.45, 0.7)
+    end = draw.uniform(205, 285) + 8 * ragged + 0.004 * _DX**2
+    parts = (outer - np.abs(_DX), np.abs(_DX) - inner - ragged, end - _Y)
+    mask = _soft(_Y - 90, 10)
+    for part in parts:
+        mask = mask * _soft(part, 3)
+    return mask.astype(np.float32)
 
 
-def _hair_colour(who: Identity, draw: np.random.Generator, shade: np.ndarray) -> np.ndarray:
+def _hair_colour(who: Identity, draw: np.random.Generator) -> np.ndarray:
     strands = 1 + 0.16 * _noise(draw, 0.9, 9) + 0.1 * _noise(draw, 4, 12)
     glow = 1 + 0.35 * np.exp(-(((_Y - 62) / 14) ** 2)) * np.exp(-((_DX / 60) ** 2))
     return np.array(who.hair, np.float32) * (strands * glow)[..., None]
@@ -212,13 +221,13 @@ def _body(
     who: Identity, light: Light, cloth: tuple[float, float, float], draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Neck and shoulders: colour (H, W, 3) and mask."""
-    neck_half = 0.60 * who.face_width + 6 * ((_Y - 236) / 30).clip(0, 1) ** 2 * 3
+    neck_half = 0.66 * who.face_width + 18 * ((_Y - 226) / 28).clip(0, 1) ** 2
     neck = _soft(neck_half - np.abs(_DX), 1.5) * _soft(_Y - 175, 4)
     turn = (_DX / np.maximum(neck_half, 1)).clip(-1, 1)
     lit = 0.82 - 0.22 * turn**2 + 0.2 * turn * light.direction[0]
     under = 1 - 0.42 * np.exp(-(((_Y - who.chin) / 18).clip(0, None) ** 2)) * _soft(_Y - 150, 5)
     skin = np.array(who.skin, np.float32) * (lit * under)[..., None]
-    fall = 250 + 0.0022 * _DX**2 + 12 * np.exp(-((_DX / 30) ** 2))
+    fall = 237 + 0.0021 * _DX**2 + 14 * np.exp(-((_DX / 30) ** 2))
     torso = _soft(_Y - fall, 2.0)
     folds = 1 + 0.06 * _noise(draw, 14, 5) + 0.03 * _noise(draw, 0.9, 0.9) - 0.15 * (np.abs(_DX) / 160) ** 2
     collar = 1 - 0.25 * np.exp(-(((_Y - fall) / 4) ** 2))

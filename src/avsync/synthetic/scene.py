@@ -49,7 +49,7 @@ def draw_scene(draw: np.random.Generator) -> Scene:
     """A scene, at random."""
     width, height = SIZES[draw.integers(len(SIZES))]
     kind = str(draw.choice(_KINDS))
-    red, green, blue = (float(value) for value in draw.uniform(20, 225, 3))
+    red, green, blue = (float(value) for value in _muted(draw))
     warm = draw.normal(0, 0.05)
     exposure = draw.uniform(0.78, 1.12)
     return Scene(
@@ -69,7 +69,7 @@ def draw_scene(draw: np.random.Generator) -> Scene:
 
 def _background(kind: str, width: int, height: int, draw: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    first, second = draw.uniform(15, 235, 3), draw.uniform(15, 235, 3)
+    first, second = _muted(draw), _muted(draw)
     if kind == "plain":
         share = 0.15 * (y / height)
     elif kind == "gradient":
@@ -85,6 +85,13 @@ def _background(kind: str, width: int, height: int, draw: np.random.Generator) -
         share = 0.3 * _smooth_noise(height, width, 1.0, draw) + 0.4 * (y / height)
     picture = first + (second - first) * share.clip(0, 1)[..., None]
     return cv2.GaussianBlur(picture.clip(0, 255).astype(np.uint8), (0, 0), draw.uniform(0.5, 3.0))
+
+
+def _muted(draw: np.random.Generator) -> np.ndarray:
+    """A colour (3,), seldom as strong as only paint is."""
+    colour = draw.uniform(10, 240, 3)
+    grey = colour.mean()
+    return grey + (colour - grey) * draw.uniform(0.05, 1.0) ** 1.5
 
 
 def _smooth_noise(height: int, width: int, grain: float, draw: np.random.Generator) -> np.ndarray:
