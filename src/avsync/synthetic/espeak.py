@@ -26,11 +26,13 @@ _PHONEME_EVENTS, _IPA = 1, 2
 _UTF8, _END_OF_TEXT, _PHONEME = 1, 0, 7
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _STRESS = "ˈˌ"
-_STOPS = "pbtdkɡgʔcɟqʈɖ"
-_NASALS = "mnŋɲ"
+_VOICELESS = "ptkcqʈʔ"
+_VOICED = "bdɡgɟɖmnŋɲ"
 _SILENT = 0.004
 _LONGEST_CLOSURE = 0.13
 _BURST = 0.015
+_USUAL_CLOSURE = 0.03
+_LOUDNESS_STEP = 22  # samples: a millisecond
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 def say(text: str, voice: str = "en-us", *, rate: int = 170, pitch: int = 50, pitch_range: int = 50) -> Speech:
-    """Speak a text. The same call always gives the same samples.
+    """Speak a text. The same call always gives the same samples. Not for several threads at once.
 
     Args:
         text: In the voice's language; punctuation makes pauses.
@@ -103,6 +105,8 @@ def say(text: str, voice: str = "en-us", *, rate: int = 170, pitch: int = 50, pi
     ctypes.CDLL(None).srand(1)
     try:
         sample_rate = library.espeak_Initialize(_RETRIEVAL, 0, paths[1].encode(), _PHONEME_EVENTS | _IPA)
+        if sample_rate <= 0:
+            raise AvsyncError(f"espeak-ng cannot start with its data in {paths[1]}: reinstall espeakng-loader")
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise AvsyncError(f"espeak-ng knows no voice {voice!r}; expected a language such as 'en-us' or 'de+f2'")
         for parameter, value in ((_RATE, rate), (_VOLUME, 90), (_PITCH, pitch), (_RANGE, pitch_range)):
@@ -159,7 +163,7 @@ def _synthesize(library: Any, text: str) -> tuple[np.ndarray, list[tuple[int, st
 def _phonemes(events: list[tuple[int, str]], waveform: np.ndarray, rate: int) -> tuple[Phoneme, ...]:
     """Events as intervals without gaps, each stop's closure counted to the stop."""
     edges = [sample / rate for sample, _ in events] + [len(waveform) / rate]
-    loud = _loudness(waveform, rate)
+    loud = _loudness(waveform)
     found: list[Phoneme] = []
     if edges[0] > 0:
         found.append(Phoneme(PAUSE, 0.0, edges[0], 0.0))
@@ -168,10 +172,11 @@ def _phonemes(events: list[tuple[int, str]], waveform: np.ndarray, rate: int) ->
         if end <= start:
             continue
         closure, release = start, start
-        if symbol[:1] and symbol[0] in _STOPS + _NASALS:
-            closure = _closure_start(loud, start) if symbol[0] in _STOPS else start
-            silent_before = start - closure > 0.01
-            release = start if silent_before else max(start, end - _BURST)
+        if symbol[:1] and symbol[0] in _VOICELESS:
+            earliest = 0.5 * (found[-1].start + start) if found else start
+            closure = _closure_start(loud, _LOUDNESS_STEP / rate, start, earliest)
+        elif symbol[:1] and symbol[0] in _VOICED:
+            release = max(start, end - _BURST)
         found = _give_up_time(found, closure)
         found.append(Phoneme(symbol, closure, end, release, marked.startswith(_STRESS[0])))
     return tuple(found)
@@ -188,18 +193,16 @@ def _give_up_time(found: list[Phoneme], closure: float) -> list[Phoneme]:
     return found
 
 
-def _loudness(waveform: np.ndarray, rate: int) -> np.ndarray:
-    """Largest magnitude in each millisecond."""
-    step = rate // 1000
-    whole = waveform[: len(waveform) // step * step]
-    return np.abs(whole).reshape(-1, step).max(1) if len(whole) else np.zeros(0, np.float32)
+def _loudness(waveform: np.ndarray) -> np.ndarray:
+    """Largest magnitude in each `_LOUDNESS_STEP` samples."""
+    whole = waveform[: len(waveform) // _LOUDNESS_STEP * _LOUDNESS_STEP]
+    return np.abs(whole).reshape(-1, _LOUDNESS_STEP).max(1)
 
 
-def _closure_start(loud: np.ndarray, start: float) -> float:
-    """When the silence began that ends with the burst at ``start``; ``start`` if there is none."""
-    step = 22 / 22050 if len(loud) else 1.0
+def _closure_start(loud: np.ndarray, step: float, start: float, earliest: float) -> float:
+    """When the silence began that ends with the burst at ``start``; a usual closure's length if there is none."""
     last = round(start / step) - 2
     first = last
-    while first > 0 and start - first * step < _LONGEST_CLOSURE and loud[min(first - 1, len(loud) - 1)] < _SILENT:
+    while first > 0 and start - first * step < _LONGEST_CLOSURE and loud[min(first, len(loud)) - 1] < _SILENT:
         first -= 1
-    return first * step if last - first >= 8 else start
+    return first * step if last - first >= 8 else max(earliest, start - _USUAL_CLOSURE)

@@ -53,8 +53,8 @@ class Identity:
     texture_seed: int
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return asdict(self)
+        """For a JSON file: tuples as lists."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def draw_identity(name: str, draw: np.random.Generator) -> Identity:
@@ -83,7 +83,7 @@ def draw_identity(name: str, draw: np.random.Generator) -> Identity:
         upper_lip=float(uniform(3.8, 8.2)),
         lower_lip=float(uniform(5.2, 11.0)),
         bow=float(uniform(0.05, 0.45)),
-        corners=float(uniform(-1.8, 2.2)),
+        corners=float(uniform(-2.4, 1.4)),
         teeth_drop=float(uniform(0.5, 4.0)),
         teeth_brightness=float(uniform(0.62, 1.0)),
         hair_style=str(draw.choice(["short", "long", "bald", "fringe", "cropped"], p=[0.3, 0.3, 0.1, 0.15, 0.15])),

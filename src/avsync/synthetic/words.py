@@ -71,11 +71,15 @@ LANGUAGE_WEIGHTS = {"en-us": 0.4, "en": 0.2, "de": 0.1, "fr": 0.1, "es": 0.1, "i
 
 VOICES: dict[str, tuple[str, ...]] = {
     "train": (
-        "f1", "f2", "f4", "m1", "m2", "m3", "m5", "m7", "Alex", "Alicia", "Andy", "Annie", "Diogo", "Gene", "Henrique",
-        "Hugo", "Lee", "Marco", "Michael", "Reed", "adam", "antonio", "belinda", "boris", "caleb", "david", "ed",
-        "iven", "linda", "marcelo", "max", "miguel", "pablo", "paul", "quincy", "rob", "sandro", "steph", "travis",
+        "f1", "m1", "m3", "m5", "m7", "Alex", "Andy", "Annie", "Diogo", "Gene", "Henrique", "Hugo", "Lee", "Michael",
+        "Reed", "adam", "antonio", "belinda", "boris", "caleb", "david", "ed", "iven", "linda", "marcelo", "max",
+        "miguel", "paul", "quincy", "rob", "travis",
     ),
-    "val": ("f3", "m4", "Andrea", "Jacky", "benjamin", "gustave", "pedro", "norbert"),
-    "test": ("f5", "m6", "m8", "Mario", "Mike", "anika", "edward", "ian", "john", "michel", "robert", "victor"),
+    "val": ("m4", "Andrea", "Jacky", "benjamin", "gustave", "pedro", "norbert"),
+    "test": ("m6", "m8", "Mario", "Mike", "anika", "steph", "edward", "ian", "john", "michel", "robert"),
 }  # fmt: skip
-"""espeak-ng's voice variants; a voice heard in training is not heard in the test."""
+"""espeak-ng's voice variants; a voice heard in training is not heard in the test.
+
+Without those that echo (an echo fills the silence of a closure) and those that never say a thing the same way twice
+(sandro, victor: the engine reads memory it did not write).
+"""
