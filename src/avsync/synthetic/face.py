@@ -16,6 +16,9 @@ from avsync.synthetic.visemes import JAW
 PIVOT = (MIDDLE, 190.0)
 """The point of the portrait about which the head rolls and that a pose places in the frame."""
 
+_NEAREST = np.float32(60)
+"""How far the nose is before the axis about which the head turns, in pixels of the portrait."""
+
 
 @dataclass(frozen=True)
 class HeadPose:
@@ -42,7 +45,9 @@ class Face:
         self._shade = portrait.shade
         alpha = np.round(portrait.alpha * 255)
         self._base = np.dstack([portrait.colour, alpha]).clip(0, 255).astype(np.uint8)
-        self._depth = portrait.depth
+        self._depth = _NEAREST * portrait.depth
+        y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+        self._grid = x, y
         noise = np.random.default_rng(who.texture_seed).standard_normal((HEIGHT, WIDTH)).astype(np.float32)
         self._grain = cv2.GaussianBlur(noise, (0, 0), sigmaX=0.6, sigmaY=2.0) * 3
         self._eyes = Eyes(who, self._base[ROWS, :, :3], portrait.shade[ROWS])
@@ -80,21 +85,12 @@ class Face:
         matrix = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0]])
         matrix[:, 2] = np.array([pose.x, pose.y]) - matrix[:, :2] @ np.array(PIVOT)
         laid = cv2.warpAffine(turned, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        alpha = laid[..., 3:].astype(np.uint16)
-        mixed = laid[..., :3] * alpha + background * (255 - alpha)
-        return ((mixed + 127) // 255).astype(np.uint8)
+        cover = laid[..., 3] * np.float32(1 / 255)
+        return cv2.blendLinear(cv2.cvtColor(laid, cv2.COLOR_RGBA2RGB), background, cover, 1 - cover)
 
     def _turned(self, portrait: np.ndarray, pose: HeadPose) -> np.ndarray:
         """Nearer parts shift further: a small turn of the head."""
-        if not hasattr(self, "_grid"):
-            y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-            self._grid = x, y
         x, y = self._grid
-        shift = 60 * self._depth
-        return cv2.remap(
-            portrait,
-            x - np.float32(np.sin(pose.yaw)) * shift,
-            y - np.float32(np.sin(pose.pitch)) * shift,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        from_x = x - np.float32(np.sin(pose.yaw)) * self._depth
+        from_y = y - np.float32(np.sin(pose.pitch)) * self._depth
+        return cv2.remap(portrait, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -63,7 +63,7 @@ def draw_scene(draw: np.random.Generator) -> Scene:
         blur=float(draw.choice([0.0, draw.uniform(0.3, 0.9)])),
         noise=float(draw.uniform(0, 5)),
         tint=(float(exposure * (1 + warm)), float(exposure), float(exposure * (1 - warm))),
-        crf=int(draw.integers(17, 29)),
+        crf=int(draw.integers(19, 30)),
     )
 
 

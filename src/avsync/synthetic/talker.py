@@ -19,8 +19,6 @@ from avsync.synthetic.texts import SPLITS
 from avsync.synthetic.visemes import Style, mouth_poses
 from avsync.synthetic.voice import Talk, Voice, draw_voice, loudness, record, talk
 
-_IDLE = 0.02
-
 
 @dataclass(frozen=True)
 class Talker:
@@ -70,9 +68,9 @@ def make_talker(*, seed: int, split: str, seconds: float) -> Talker:
     sound, snr = record(spoken.clean, speech)
     times = np.arange(max(1, round(seconds * FPS))) / FPS
     style = Style(
-        strength=float(moves.uniform(0.85, 1.25)),
+        strength=float(moves.uniform(0.95, 1.3)),
         rest_open=float(moves.choice([0.0, moves.uniform(0.03, 0.12)], p=[0.65, 0.35])),
-        loudness_gain=float(moves.uniform(0.3, 0.7)),
+        loudness_gain=float(moves.uniform(0.5, 0.9)),
         spread=float(moves.uniform(-0.12, 0.12)),
     )
     poses = mouth_poses(spoken.phonemes, times, loudness(spoken.clean, times), style)

@@ -21,7 +21,7 @@ tongue: height of its tip (0..1); jaw: lowered (0..1)."""
 OPEN, WIDTH, ROUND, RAISE, BITE, PRESS, TONGUE, JAW = range(len(POSE))
 
 _BILABIAL = "pbm"
-_BEFORE, _AFTER, _PAUSE_AFTER = 0.05, 0.04, 0.07
+_BEFORE, _AFTER, _PAUSE_AFTER = 0.04, 0.032, 0.06
 _CLOSING, _OPENING = 0.04, 0.03
 _INHALE = 0.14
 

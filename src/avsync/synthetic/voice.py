@@ -47,7 +47,7 @@ def draw_voice(split: str, draw: np.random.Generator) -> Voice:
     return Voice(
         language=language,
         name=str(draw.choice(voices(language, split))),
-        rate=int(draw.integers(140, 231)),
+        rate=int(draw.integers(145, 231)),
         pitch=int(draw.integers(25, 81)),
         pitch_range=int(draw.integers(30, 75)),
     )
