@@ -7,7 +7,7 @@ from flash_click import draw, find, lag
 
 from avsync.media.probe import probe
 from avsync.media.read import read_audio, read_frames
-from avsync.media.write import shift_audio
+from avsync.media.write import shift_audio, write_video
 
 HALF_FRAME = 0.020
 

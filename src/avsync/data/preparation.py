@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,9 +117,12 @@ def _prepare_all(
     rows = []
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"preparing {source.name}", total=len(videos))
-        for row in joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
-            rows.append(row)
-            bar.advance(task)
+        with warnings.catch_warnings():
+            # joblib replaces workers that have grown, and tells
+            warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
+            for row in joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
+                rows.append(row)
+                bar.advance(task)
     return sorted(rows, key=lambda row: row["key"])
 
 
@@ -161,7 +165,8 @@ def source_key(relative: Path) -> str:
 
 
 def _clips(path: Path, key: str, source: str, settings: Settings) -> Iterator[dict]:
-    from avsync.faces.follow import LANDMARKS, follow_faces  # mediapipe: only preparation needs it
+    from avsync.faces.follow import follow_faces  # mediapipe: only preparation needs it
+    from avsync.faces.geometry import LANDMARKS
 
     require_picture_and_sound(probe(path))
     audio = read_audio(path)
