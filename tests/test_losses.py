@@ -52,3 +52,17 @@ def test_matching_is_symmetric_in_the_streams():
     video, audio = (F.normalize(torch.randn(2, 12, 16, generator=draw), dim=-1) for _ in range(2))
     one = losses.time_matching(video, audio, torch.tensor(7.0), across=True)
     assert one == pytest.approx(float(losses.time_matching(audio, video, torch.tensor(7.0), across=True)), rel=1e-5)
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_windows_of_no_weight_cost_nothing(across):
+    draw = torch.Generator().manual_seed(0)
+    video = F.normalize(torch.randn(2, 12, 16, generator=draw), dim=-1)
+    wrong = video.clone()
+    wrong[:, 8:] = F.normalize(torch.randn(2, 4, 16, generator=draw), dim=-1)
+    weight = (torch.arange(12) < 8).float().expand(2, -1)
+    scale = torch.tensor(60.0)
+    assert losses.time_matching(video, wrong, scale, across=across, weight=weight) < 0.1
+    assert losses.time_matching(video, wrong, scale, across=across) > 1
+    pairs = torch.tensor([0.0, 0.9]), torch.tensor([True, True])
+    assert losses.contrastive(*pairs, 1.0, torch.tensor([1.0, 0.0])) == 0 < losses.contrastive(*pairs, 1.0)

@@ -9,7 +9,7 @@ from torch import Tensor
 from avsync.data.pairs import time_targets
 
 
-def contrastive(distance: Tensor, synced: Tensor, margin: float) -> Tensor:
+def contrastive(distance: Tensor, synced: Tensor, margin: float, weight: Tensor | None = None) -> Tensor:
     """Margin loss on Euclidean distance: pull pairs in sync to 0, push the others beyond the margin.
 
     Chung & Zisserman, "Out of time: automated lip sync in the wild", ACCV Workshops 2016, equation 1;
@@ -19,6 +19,7 @@ def contrastive(distance: Tensor, synced: Tensor, margin: float) -> Tensor:
         distance: (P,) Euclidean distances, >= 0.
         synced: (P,) bool.
         margin: In units of distance.
+        weight: (P,) >= 0, how much each pair has to say; None for all alike.
 
     Returns:
         Scalar.
@@ -29,10 +30,10 @@ def contrastive(distance: Tensor, synced: Tensor, margin: float) -> Tensor:
     """
     pull = distance.square()
     push = (margin - distance).clamp(min=0).square()
-    return 0.5 * torch.where(synced, pull, push).mean()
+    return 0.5 * _mean(torch.where(synced, pull, push), weight)
 
 
-def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool) -> Tensor:
+def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool, weight: Tensor | None = None) -> Tensor:
     """Multi-way matching over time: each window of picture must find its own sound among all of the clip's.
 
     Chung et al., "Perfect Match", ICASSP 2019, made symmetric. Windows within the tolerance of the right one are left
@@ -43,6 +44,7 @@ def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool) 
         audio: (B, N, D), unit length.
         scale: Scalar > 0 that multiplies the cosine.
         across: Let the windows of the other clips of the batch be candidates too.
+        weight: (B, N) >= 0, how much each window has to say: in silence there is nothing to find. None for all alike.
 
     Returns:
         Scalar.
@@ -62,6 +64,13 @@ def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool) 
     logits = scale * video @ audio.transpose(1, 2)  # (B, N, N), or (1, BN, BN) across clips
     logits = logits.masked_fill(~allowed, float("-inf"))
     right = torch.arange(logits.shape[1], device=video.device).expand(logits.shape[0], -1)
-    to_audio = F.cross_entropy(logits.transpose(1, 2), right)
-    to_video = F.cross_entropy(logits, right)
-    return (to_audio + to_video) / 2
+    to_audio = F.cross_entropy(logits.transpose(1, 2), right, reduction="none")
+    to_video = F.cross_entropy(logits, right, reduction="none")
+    return _mean((to_audio + to_video).flatten() / 2, None if weight is None else weight.flatten())
+
+
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Weighted mean; 0 when nothing has any weight."""
+    if weight is None:
+        return values.mean()
+    return (values * weight).sum() / weight.sum().clamp(min=1e-6)

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from avsync.features.audio import LogMel
-from avsync.features.speech import speech_near, speech_share
 from avsync.features.video import MouthFrames
 
 
@@ -64,17 +63,3 @@ def test_other_crops_are_resized(size):
     one, other = (features(image.permute(0, 2, 3, 1)[None]) for image in (smooth, large))
     assert one.shape == other.shape == (1, 1, 1, 48, 48)
     assert (one - other).abs().mean() < 0.1
-
-
-def test_speech_share_tells_pauses():
-    audio = torch.cat([tone(300), torch.zeros(16_000), tone(300)])
-    share = speech_share(audio)
-    assert len(share) == 75 - 4
-    assert share[:20].min() == 1 and share[27:45].max() == 0 and share[50:].min() == 1
-
-
-def test_a_window_with_silence_all_around_weighs_nothing():
-    share = torch.zeros(100)
-    share[:10] = 1
-    near = speech_near(share, search=15)
-    assert near[0] > 0.5 and near[24] > 0 and near[25:].max() == 0

@@ -16,8 +16,8 @@ from torch import Tensor
 from avsync import clock
 from avsync.alignment.distances import distance_matrix
 from avsync.alignment.offset import Estimate, estimate
+from avsync.data.speech import speech_near, speech_share
 from avsync.errors import MediaError, NoFaceError
-from avsync.features.speech import speech_near, speech_share
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.read import read_audio, read_frames
 from avsync.models.syncnet import SyncNet

@@ -40,8 +40,8 @@ class Augment(nn.Module):
         light: float = 0.4,
         grain: float = 8.0,
         blur: float = 0.3,
-        noise_db: tuple[float, float] | None = (5.0, 40.0),
-        tilt_db: float = 12.0,
+        noise_db: tuple[float, float] | None = (12.0, 40.0),
+        tilt_db: float = 9.0,
         colour: bool = False,
     ):
         super().__init__()

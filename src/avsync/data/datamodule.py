@@ -23,12 +23,14 @@ from webdataset.utils import pytorch_worker_info
 
 from avsync import clock
 from avsync.data.shards import Clip, ShardError, decode_sample, read_index, verified_shards
+from avsync.data.speech import speech_share
 
 
 class ClipsDataModule(pl.LightningDataModule):
     """Train and validation batches from folders of shards.
 
-    A batch is a dict: ``frames`` (B, T, H, W, 3) uint8, ``audio`` (B, 640 T) float32 and ``key``, B strings.
+    A batch is a dict: ``frames`` (B, T, H, W, 3) uint8, ``audio`` (B, 640 T) float32, ``speech`` (B, T - 4), the share
+    of each window that is not silent, and ``key``, B strings.
 
     Args:
         train: Folder whose ``shards`` are trained on.
@@ -225,13 +227,17 @@ def own_random(seed: int, visit: int) -> random.Random:
 def cut(clip: Clip, start: int, length: int) -> dict:
     """Frames ``start``...``start + length - 1`` of a clip with their sound."""
     first, last = start * clock.SAMPLES_PER_FRAME, (start + length) * clock.SAMPLES_PER_FRAME
-    return {"frames": clip.frames[start : start + length], "audio": clip.audio[first:last], "key": clip.key}
+    audio = torch.from_numpy(clip.audio[first:last])
+    # told by the sound as it is: augmentation fills its pauses with noise
+    speech = speech_share(audio)
+    return {"frames": clip.frames[start : start + length], "audio": audio, "speech": speech, "key": clip.key}
 
 
 def stack(segments: list[dict]) -> dict:
     """Segments of equal length to one batch."""
     return {
         "frames": torch.from_numpy(np.stack([segment["frames"] for segment in segments])),
-        "audio": torch.from_numpy(np.stack([segment["audio"] for segment in segments])),
+        "audio": torch.stack([segment["audio"] for segment in segments]),
+        "speech": torch.stack([segment["speech"] for segment in segments]),
         "key": [segment["key"] for segment in segments],
     }

@@ -19,6 +19,7 @@ from avsync import clock
 from avsync.alignment.distances import distance_matrix
 from avsync.alignment.offset import Estimate, estimate
 from avsync.data.shards import Clip, read_clips
+from avsync.data.speech import speech_near, speech_share
 from avsync.evaluation.protocols import (
     FRAMES,
     SEARCH,
@@ -28,7 +29,6 @@ from avsync.evaluation.protocols import (
     pair_distances,
 )
 from avsync.evaluation.report import write_report
-from avsync.features.speech import speech_near, speech_share
 from avsync.models.checkpoints import calibrate, load
 from avsync.models.syncnet import SyncNet
 

@@ -13,6 +13,7 @@ B clips, T frames, S = 640 T samples, M = 4 T feature steps, N = T - 4 windows, 
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -74,12 +75,15 @@ class VideoTower(nn.Module):
             Residual(three),
             *convolution(three, four, 3, stride=2, padding=1),
         )
+        self.picture.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(four * (size // 16) ** 2, embedding))
 
     def forward(self, mouths: Tensor) -> Tensor:
         """(B, 1, T, 48, 48) to (B, N, D)."""
         moving = self.motion(mouths).transpose(1, 2)  # (B, N, C, 24, 24)
-        return self.head(self.picture(moving.flatten(0, 1))).unflatten(0, moving.shape[:2])
+        # channels last: a seventh faster on a CPU
+        pictures = moving.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return self.head(self.picture(pictures)).unflatten(0, moving.shape[:2])
 
 
 class AudioTower(nn.Module):

@@ -88,7 +88,7 @@ def draw_identity(name: str, draw: np.random.Generator) -> Identity:
         teeth_brightness=float(uniform(0.62, 1.0)),
         hair_style=str(draw.choice(["short", "long", "bald", "fringe", "cropped"], p=[0.3, 0.3, 0.1, 0.15, 0.15])),
         hairline=float(uniform(62, 80)),
-        beard=str(draw.choice(["none", "stubble", "full", "moustache", "goatee"], p=[0.6, 0.16, 0.1, 0.07, 0.07])),
+        beard=str(draw.choice(["none", "stubble", "full", "moustache", "goatee"], p=[0.62, 0.16, 0.08, 0.07, 0.07])),
         beard_density=float(uniform(0.5, 0.95)),
         glasses=str(draw.choice(["none", "thin", "thick"], p=[0.72, 0.16, 0.12])),
         age=float(uniform(0, 1)),
@@ -123,7 +123,9 @@ def _lips(skin: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         stick = np.array([(170, 30, 50), (150, 50, 80), (200, 80, 90), (110, 30, 50)][draw.integers(4)], float)
         return 0.35 * skin + 0.65 * stick
     tint = np.array([draw.uniform(0.78, 1.0), draw.uniform(0.55, 0.8), draw.uniform(0.58, 0.85)])
-    return skin * tint
+    # lips are darker than light skin and pinker, not darker, than dark skin
+    pinker = 0.4 * ((130 - skin.mean()) / 70).clip(0, 1)
+    return (skin * (tint + pinker)).clip(0, 250)
 
 
 def _colour(values: np.ndarray) -> tuple[float, float, float]:

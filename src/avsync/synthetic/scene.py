@@ -61,9 +61,9 @@ def draw_scene(draw: np.random.Generator) -> Scene:
         cloth=(red, green, blue),
         face_scale=float(draw.uniform(0.54, 0.70) * height / 174),
         blur=float(draw.choice([0.0, draw.uniform(0.3, 0.9)])),
-        noise=float(draw.uniform(0, 5)),
+        noise=float(draw.uniform(0, 4)),
         tint=(float(exposure * (1 + warm)), float(exposure), float(exposure * (1 - warm))),
-        crf=int(draw.integers(19, 30)),
+        crf=int(draw.integers(18, 27)),
     )
 
 

@@ -9,20 +9,28 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import fftconvolve, resample_poly
 
 from avsync.clock import SAMPLE_RATE
-from avsync.synthetic.espeak import PAUSE, Phoneme, say
+from avsync.synthetic.espeak import PAUSE, Phoneme, Speech, say
 from avsync.synthetic.texts import phrases, voices
 from avsync.synthetic.words import LANGUAGE_WEIGHTS
+
+TRACT_STEPS = 20
+"""The vocal tract's size comes in twentieths, so that resampling is by small whole numbers."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """How somebody speaks: espeak-ng's settings."""
+    """How somebody speaks: espeak-ng's settings, and the size of the vocal tract.
+
+    ``tract`` multiplies all frequencies (formants and pitch): 1.15 is a smaller head, 0.85 a larger one. espeak-ng has
+    some thirty voices worth having; real ones differ continuously.
+    """
 
     language: str
     name: str
     rate: int
     pitch: int
     pitch_range: int
+    tract: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ def draw_voice(split: str, draw: np.random.Generator) -> Voice:
         rate=int(draw.integers(145, 231)),
         pitch=int(draw.integers(25, 81)),
         pitch_range=int(draw.integers(30, 75)),
+        tract=int(draw.integers(17, 24)) / TRACT_STEPS,
     )
 
 
@@ -61,14 +70,14 @@ def talk(voice: Voice, split: str, seconds: float, draw: np.random.Generator) ->
     texts = []
     while start < seconds:
         (phrase,) = phrases(voice.language, split, draw, 1)
-        speech = say(phrase.text, voice.name, rate=voice.rate, pitch=voice.pitch, pitch_range=voice.pitch_range)
-        wave = resample_poly(speech.waveform, 320, 441 * speech.sample_rate // 22050).astype(np.float32)
+        speech = _spoken(phrase.text, voice)
+        wave = speech.waveform
         first = round(start * SAMPLE_RATE)
         start = first / SAMPLE_RATE
         room = clean[first : first + len(wave)]
         room += wave[: len(room)]
-        phonemes += [_later(phoneme, start) for phoneme in speech.phonemes]
-        end = start + len(speech.waveform) / speech.sample_rate
+        phonemes += [_moved(phoneme, start, 1.0) for phoneme in speech.phonemes]
+        end = start + len(wave) / SAMPLE_RATE
         start = end + phrase.pause
         phonemes.append(Phoneme(PAUSE, end, start, end))
         texts.append(phrase.text)
@@ -76,8 +85,19 @@ def talk(voice: Voice, split: str, seconds: float, draw: np.random.Generator) ->
     return Talk(clean, kept, tuple(texts))
 
 
-def _later(phoneme: Phoneme, by: float) -> Phoneme:
-    return Phoneme(phoneme.symbol, phoneme.start + by, phoneme.end + by, phoneme.release + by, phoneme.stressed)
+def _spoken(text: str, voice: Voice) -> Speech:
+    """A phrase at 16 kHz. Played ``tract`` times as fast all frequencies rise, so it is spoken slower by as much."""
+    rate = max(80, round(voice.rate / voice.tract))
+    speech = say(text, voice.name, rate=rate, pitch=voice.pitch, pitch_range=voice.pitch_range)
+    up, down = 320 * TRACT_STEPS, 441 * round(voice.tract * TRACT_STEPS) * speech.sample_rate // 22050
+    wave = resample_poly(speech.waveform, up, down).astype(np.float32)
+    phonemes = tuple(_moved(phoneme, 0.0, 1 / voice.tract) for phoneme in speech.phonemes)
+    return Speech(wave, SAMPLE_RATE, phonemes)
+
+
+def _moved(phoneme: Phoneme, by: float, scale: float) -> Phoneme:
+    start, end, release = (by + scale * time for time in (phoneme.start, phoneme.end, phoneme.release))
+    return Phoneme(phoneme.symbol, start, end, release, phoneme.stressed)
 
 
 def _cut(phoneme: Phoneme, end: float) -> Phoneme:
@@ -127,7 +147,7 @@ def _echo(sound: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     time = np.arange(round(length * SAMPLE_RATE)) / SAMPLE_RATE
     tail = draw.standard_normal(len(time)) * np.exp(-6.9 * time / length) * (time > 0.003)
     tail /= np.sqrt((tail**2).sum()) + 1e-9
-    return fftconvolve(sound, tail)[: len(sound)] * 10 ** (-draw.uniform(8, 18) / 20)
+    return fftconvolve(sound, tail)[: len(sound)] * 10 ** (-draw.uniform(11, 20) / 20)
 
 
 def _noise(count: int, draw: np.random.Generator) -> np.ndarray:

@@ -25,14 +25,15 @@ class Contrastive(nn.Module):
         self.margin, self.across = margin, across
         self.generator = torch.Generator().manual_seed(seed)
 
-    def forward(self, video: Tensor, audio: Tensor) -> Tensor:
-        """(B, N, D) embeddings of both streams to a scalar."""
+    def forward(self, video: Tensor, audio: Tensor, weight: Tensor | None = None) -> Tensor:
+        """(B, N, D) embeddings of both streams, and how much each window has to say (B, N), to a scalar."""
         clips, windows, _ = video.shape
         pairs = draw_pairs(clips, windows, across=self.across, generator=self.generator, device=video.device)
         picture, sound = video.flatten(0, 1)[pairs.video], audio.flatten(0, 1)[pairs.audio]
         # the root's slope is infinite at 0, where a perfect pair would lie
         distance = (picture - sound).square().sum(dim=1).clamp(min=1e-8).sqrt()
-        return losses.contrastive(distance, pairs.synced, self.margin)
+        said = None if weight is None else weight.flatten()[pairs.video]
+        return losses.contrastive(distance, pairs.synced, self.margin, said)
 
 
 class TimeMatching(nn.Module):
@@ -48,7 +49,7 @@ class TimeMatching(nn.Module):
         self.across = across
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
-    def forward(self, video: Tensor, audio: Tensor) -> Tensor:
-        """(B, N, D) embeddings of both streams to a scalar."""
+    def forward(self, video: Tensor, audio: Tensor, weight: Tensor | None = None) -> Tensor:
+        """(B, N, D) embeddings of both streams, and how much each window has to say (B, N), to a scalar."""
         scale = self.log_scale.clamp(max=math.log(100.0)).exp()
-        return losses.time_matching(video, audio, scale, across=self.across)
+        return losses.time_matching(video, audio, scale, across=self.across, weight=weight)

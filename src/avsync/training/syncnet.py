@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from avsync.alignment.distances import distance_matrix
 from avsync.evaluation.protocols import SEARCH, OffsetScores
-from avsync.features.speech import speech_share
 from avsync.models.checkpoints import FORMAT
 from avsync.models.syncnet import SyncNet
 
@@ -21,7 +20,8 @@ class SyncNetTraining(pl.LightningModule):
 
     Args:
         net: A two-tower network, see :mod:`avsync.models.syncnet`.
-        objective: (B, N, D) embeddings of both streams to a scalar, see :mod:`avsync.training.objectives`.
+        objective: (B, N, D) embeddings of both streams and the (B, N) share of speech to a scalar, see
+            :mod:`avsync.training.objectives`.
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
 
@@ -49,7 +49,7 @@ class SyncNetTraining(pl.LightningModule):
 
     def training_step(self, batch: dict, index: int) -> Tensor:
         """Loss of a batch."""
-        loss = self.objective(*self(batch))
+        loss = self.objective(*self(batch), batch["speech"])
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["audio"]))
         return loss
 
@@ -60,10 +60,10 @@ class SyncNetTraining(pl.LightningModule):
     def validation_step(self, batch: dict, index: int) -> None:
         """Loss, and the offset of every window whose search range stays in its segment."""
         video, audio = self(batch)
-        self.log("val/loss", self.objective(video, audio), batch_size=len(video), sync_dist=True)
+        self.log("val/loss", self.objective(video, audio, batch["speech"]), batch_size=len(video), sync_dist=True)
         for clip in range(len(video)):
             distances = distance_matrix(video[clip], audio[clip], SEARCH)
-            self.scores.add(distances.cpu(), speech_share(batch["audio"][clip]).cpu(), true=0)
+            self.scores.add(distances.cpu(), batch["speech"][clip].cpu(), true=0)
 
     def on_validation_epoch_end(self) -> None:
         """Log accuracy on runs of speech."""
