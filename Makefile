@@ -1,6 +1,8 @@
 # make help
 # Any Python 3.10 to 3.12 will do: make PYTHON=/path/to/python train
-PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3.10 python3,$(shell command -v $(name))))
+FITS := import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for python in python3.12 python3.11 python3.10 python3 python; do \
+	$$python -c '$(FITS)' 2>/dev/null && { echo $$python; break; }; done)
 BIN := .venv/bin
 READY := .venv/ready
 
@@ -12,8 +14,8 @@ help:  ## this list
 
 install: $(READY)  ## make .venv and install everything into it
 $(READY): setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 12) else \
-		f"avsync needs Python 3.10 to 3.12, found {v[0]}.{v[1]}; name one: make PYTHON=/path/to/python")'
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' || { \
+		echo "avsync needs Python 3.10 to 3.12 and found none; name one: make PYTHON=/path/to/python" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -e '.[dev]'
 	@# the same OpenCV without windows: servers and containers have no libGL

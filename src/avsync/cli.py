@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _offset(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
     from avsync.alignment.measure import measure  # torch takes seconds: not for --help
     from avsync.evaluation.runs import newest_checkpoint
     from avsync.models.checkpoints import load
@@ -49,16 +53,23 @@ def _offset(options: argparse.Namespace) -> int:
     net, calibration = load(checkpoint)
     if not options.json:
         print(f"checkpoint: {checkpoint}")
+    console = Console(stderr=True)
     status = 0
     for file in options.files:
         try:
-            result = measure(file, net, calibration, crop=options.crop)
+            with Progress(transient=True, console=console, disable=not console.is_terminal) as bar:
+                shown = partial(_show, bar, bar.add_task(Path(file).name, total=1.0))
+                result = measure(file, net, calibration, crop=options.crop, progress=shown)
         except AvsyncError as error:
             _complain(error)
             status = 2
             continue
         print(json.dumps(as_json(result, checkpoint)) if options.json else as_text(result), flush=True)
     return status
+
+
+def _show(bar: Any, task: Any, share: float) -> None:
+    bar.update(task, completed=share)
 
 
 def _runs(options: argparse.Namespace) -> int:

@@ -38,6 +38,6 @@ def test_a_still_picture_stays_still(batch):
 
 def test_noise_has_the_ratio_asked_for(batch):
     torch.manual_seed(0)
-    out = Augment(noise_db=(10.0, 10.0), tilt_db=0)(batch)["audio"]
+    out = Augment(noise_db=(10.0, 10.0), response_db=0)(batch)["audio"]
     ratio = batch["audio"].square().mean(1) / (out - batch["audio"]).square().mean(1)
     assert torch.allclose(10 * ratio.log10(), torch.full((4,), 10.0), atol=0.1)

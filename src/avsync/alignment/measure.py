@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,7 @@ def measure(
     *,
     crop: str = "face",
     search: int = 15,
+    progress: Callable[[float], None] | None = None,
 ) -> FileResult:
     """The offset of every face track of a file.
 
@@ -117,6 +118,7 @@ def measure(
         calibration: What :func:`avsync.models.checkpoints.load` gave with it.
         crop: ``face`` to find, follow and crop faces; ``none`` when the picture already is a face crop.
         search: Largest offset tried, in frames of 40 ms.
+        progress: Called with the share of the file that is done, 0...1.
 
     Returns:
         One answer a track and one for the file.
@@ -132,7 +134,7 @@ def measure(
         raise MediaError(f"{path} lasts {info.duration:.2f} s; a window is {shortest} s: give a longer video")
     audio = read_audio(path)
     tracks: dict[int, list[Compared]] = {}
-    for piece in _whole_picture(path, net) if crop == "none" else _faces(path, net):
+    for piece in _whole_picture(path, net) if crop == "none" else _faces(path, net, progress):
         tracks.setdefault(piece.track, []).append(_compare(piece, audio, net, search))
     if not tracks:
         raise NoFaceError(
@@ -143,13 +145,14 @@ def measure(
     return FileResult(str(path), [_track(number, pieces, chances) for number, pieces in sorted(tracks.items())])
 
 
-def _faces(path: str | Path, net: SyncNet) -> Iterator[Piece]:
+def _faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | None) -> Iterator[Piece]:
     from avsync.faces.follow import (
         follow_faces,  # mediapipe takes seconds to import: not for files that fail early
     )
 
     shortest, size = clock.seconds(clock.WINDOW_FRAMES), net.face_size
-    for face in follow_faces(path, size=size, min_seconds=shortest, max_seconds=PIECE_SECONDS):
+    faces = follow_faces(path, size=size, min_seconds=shortest, max_seconds=PIECE_SECONDS, progress=progress)
+    for face in faces:
         if len(face.frames) >= clock.WINDOW_FRAMES:
             yield Piece(face.track, face.start, face.frames)
 

@@ -13,6 +13,9 @@ from avsync.clock import SAMPLE_RATE
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
 
+KNOTS = 7
+"""Points between 50 Hz and 8 kHz, about an octave apart, through which a microphone's response is drawn."""
+
 BROWN_DB = 44.0
 """Brown noise falls by 6 dB an octave, over 7.3 octaves from 50 Hz to 8 kHz."""
 
@@ -28,7 +31,7 @@ class Augment(nn.Module):
         grain: Largest standard deviation of camera noise, in grey levels of 255.
         blur: Share of clips that are blurred.
         noise_db: Signal-to-noise ratios drawn from, in dB; None adds no noise.
-        tilt_db: Largest slope of the spectrum from 50 Hz to 8 kHz, in dB.
+        response_db: Largest rise or fall of a microphone's response, in dB.
         colour: Keep three colour planes; otherwise one grey plane, which a third of the work augments.
     """
 
@@ -41,12 +44,12 @@ class Augment(nn.Module):
         grain: float = 8.0,
         blur: float = 0.3,
         noise_db: tuple[float, float] | None = (12.0, 40.0),
-        tilt_db: float = 9.0,
+        response_db: float = 8.0,
         colour: bool = False,
     ):
         super().__init__()
         self.shift, self.scale, self.rotation, self.light = shift, scale, rotation, light
-        self.grain, self.blur, self.noise_db, self.tilt_db = grain, blur, noise_db, tilt_db
+        self.grain, self.blur, self.noise_db, self.response_db = grain, blur, noise_db, response_db
         self.colour = colour
 
     @torch.no_grad()
@@ -91,22 +94,23 @@ class Augment(nn.Module):
         return planes.clamp(0, 255).div_(255).pow_(gamma).mul_(255).add_(noise).clamp_(0, 255)
 
     def sound(self, audio: Tensor) -> Tensor:
-        """(B, S) to the same: a tilted spectrum and noise at a drawn ratio, white to brown."""
+        """(B, S) to the same: through another microphone, a smooth random response, and with noise, white to brown."""
         clips, length = audio.shape
         spectrum = torch.fft.rfft(audio.float())
-        octave = torch.log2(torch.linspace(0, SAMPLE_RATE / 2, spectrum.shape[1], device=audio.device).clamp(min=50))
-        octave = (octave - octave.mean()) / (octave.max() - octave.min())
-        tilt = self.tilt_db * _symmetric(clips, audio.device)
-        sound = torch.fft.irfft(spectrum * 10 ** (tilt[:, None] * octave / 20), n=length)
+        hertz = torch.linspace(0, SAMPLE_RATE / 2, spectrum.shape[1], device=audio.device)
+        octave = torch.log2(hertz.clamp(min=50) / 50) / math.log2(SAMPLE_RATE / 100)  # 0 at 50 Hz, 1 at 8 kHz
+        decibels = self.response_db * (2 * torch.rand(clips, 1, KNOTS, device=audio.device) - 1)
+        response = F.interpolate(decibels, 256, mode="linear", align_corners=True)[:, 0]  # (B, 256) over octaves
+        gain = 10 ** (response[:, (octave * 255).long()] / 20)
+        sound = torch.fft.irfft(spectrum * gain, n=length)
         if self.noise_db is None:
             return sound
-        slope = -BROWN_DB * torch.rand(clips, device=audio.device)
-        noise = torch.fft.rfft(torch.randn_like(sound)) * 10 ** (slope[:, None] * octave / 20)
-        noise = torch.fft.irfft(noise, n=length)
+        slope = -BROWN_DB * torch.rand(clips, 1, device=audio.device)
+        noise = torch.fft.irfft(torch.fft.rfft(torch.randn_like(sound)) * 10 ** (slope * octave / 20), n=length)
         low, high = self.noise_db
         ratio = low + (high - low) * torch.rand(clips, device=audio.device)
-        gain = _level(sound) / _level(noise) * 10 ** (-ratio / 20)
-        return sound + gain[:, None] * noise
+        loud = _level(sound) / _level(noise) * 10 ** (-ratio / 20)
+        return sound + loud[:, None] * noise
 
 
 def _symmetric(count: int, device: torch.device) -> Tensor:

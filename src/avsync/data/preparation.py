@@ -31,6 +31,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from avsync import clock
 from avsync.data.shards import write_shards
 from avsync.errors import AvsyncError
+from avsync.media.atomic import whole_file
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.read import read_audio
 from avsync.media.write import encode_flac, encode_video
@@ -141,20 +142,17 @@ def prepare_source(path: Path, root: Path, work: Path, settings: Settings) -> di
     row |= {"seconds_kept": 0.0, "state": "dropped", "reason": "no face followed for long enough"}
     try:
         row["seconds_in"] = round(probe(path).duration, 3)
-        partial = work / f".{key}.tar"
-        with partial.open("wb") as stream, wds.TarWriter(stream, encoder=False, mtime=0) as tar:
+        with whole_file(work / f"{key}.tar") as partial, wds.TarWriter(str(partial), encoder=False, mtime=0) as tar:
             for sample in _clips(path, key, row["source"], settings):
                 tar.write(sample)
                 row["clips"] += 1
                 row["seconds_kept"] += json.loads(sample["json"])["seconds"]
-        os.replace(partial, work / f"{key}.tar")
         if row["clips"]:
             row |= {"state": "kept", "reason": ""}
     except AvsyncError as error:
         row |= {"state": "failed", "reason": str(error), "clips": 0, "seconds_kept": 0.0}
-    partial = work / f".{key}.json"
-    partial.write_text(json.dumps(row))
-    os.replace(partial, verdict)
+    with whole_file(verdict) as partial:
+        partial.write_text(json.dumps(row))
     return row
 
 
@@ -220,6 +218,5 @@ def _write_tables(rows: list[dict[str, Any]], out: Path, state: str) -> None:
         "seconds_kept": round(sum(row["seconds_kept"] for row in rows), 3),
         "rows": rows,
     }
-    partial = out / f".summary.{os.getpid()}.json"
-    partial.write_text(json.dumps(summary, indent=1) + "\n")
-    os.replace(partial, out / "summary.json")
+    with whole_file(out / "summary.json") as partial:  # the last one written: it says that all is done
+        partial.write_text(json.dumps(summary, indent=1) + "\n")

@@ -29,6 +29,7 @@ from avsync.evaluation.protocols import (
     pair_distances,
 )
 from avsync.evaluation.report import write_report
+from avsync.media.atomic import whole_file
 from avsync.models.checkpoints import calibrate, load
 from avsync.models.syncnet import SyncNet
 
@@ -120,9 +121,10 @@ class OffsetEvaluation:
         calibrate(checkpoint, {"threshold": threshold, "unmatched": unmatched_confidence(known)})
         measured = self._measure(net, test, "testing")
         metrics = {f"test/{name}": value for name, value in self._metrics(measured, threshold).items()}
-        (run / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
         save_curves(measured, run / "curves.npz")
         write_report(run, metrics, measured)
+        with whole_file(run / "metrics.json") as partial:  # the last one written: the run is complete
+            partial.write_text(json.dumps(metrics, indent=1) + "\n")
         if self.progress:
             print_table(metrics, run)
         return metrics
@@ -186,7 +188,8 @@ def save_curves(measured: list[Measured], path: Path) -> None:
         arrays[clip.key] = clip.distances.numpy().astype(np.float16)
         arrays[f"{clip.key}:true"] = np.array(clip.true)
         arrays[f"{clip.key}:speech"] = clip.speech.numpy().astype(np.float16)
-    np.savez_compressed(path, **arrays)
+    with whole_file(path) as partial:
+        np.savez_compressed(partial, **arrays)
 
 
 def print_table(metrics: dict[str, float], run: Path) -> None:

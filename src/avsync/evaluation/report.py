@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from avsync import clock
 from avsync.evaluation.protocols import FRAMES, SEARCH
+from avsync.media.atomic import whole_file
 
 if TYPE_CHECKING:
     from avsync.evaluation.offsets import Measured
@@ -58,7 +59,8 @@ def write_report(run: Path, metrics: dict[str, float], measured: list[Measured])
         f"<style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
     path = run / "report.html"
-    path.write_text(page, encoding="utf-8")
+    with whole_file(path) as partial:
+        partial.write_text(page, encoding="utf-8")
     return path
 
 

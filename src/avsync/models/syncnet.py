@@ -62,7 +62,7 @@ class VideoTower(nn.Module):
         dropout: Share of features dropped before the last layer.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int], size: int = 48, embedding: int = 256, dropout: float = 0.1):
+    def __init__(self, widths: tuple[int, int, int, int], size: int = 48, embedding: int = 256, dropout: float = 0.2):
         super().__init__()
         one, two, three, four = widths
         self.motion = nn.Conv3d(1, one, (5, 5, 5), stride=(1, 2, 2), padding=(0, 2, 2), bias=False)
@@ -99,7 +99,7 @@ class AudioTower(nn.Module):
         dropout: Share of features dropped before the last layer.
     """
 
-    def __init__(self, widths: tuple[int, int, int], mels: int = 40, embedding: int = 256, dropout: float = 0.1):
+    def __init__(self, widths: tuple[int, int, int], mels: int = 40, embedding: int = 256, dropout: float = 0.2):
         super().__init__()
         one, two, three = widths
         self.sound = nn.Sequential(

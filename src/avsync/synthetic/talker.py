@@ -68,9 +68,9 @@ def make_talker(*, seed: int, split: str, seconds: float) -> Talker:
     sound, snr = record(spoken.clean, speech)
     times = np.arange(max(1, round(seconds * FPS))) / FPS
     style = Style(
-        strength=float(moves.uniform(0.95, 1.3)),
+        strength=float(moves.uniform(1.05, 1.35)),
         rest_open=float(moves.choice([0.0, moves.uniform(0.03, 0.12)], p=[0.65, 0.35])),
-        loudness_gain=float(moves.uniform(0.5, 0.9)),
+        loudness_gain=float(moves.uniform(0.7, 1.0)),
         spread=float(moves.uniform(-0.12, 0.12)),
     )
     poses = mouth_poses(spoken.phonemes, times, loudness(spoken.clean, times), style)
