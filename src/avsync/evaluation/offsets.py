@@ -167,7 +167,7 @@ def unmatched_confidence(measured: list[Measured], quantile: float = 0.95) -> di
         For some numbers of windows (as text, JSON's keys) the quantile of confidence.
     """
     chance: dict[str, float] = {}
-    for windows in (15, 30, 60, 120, 240):
+    for windows in (15, 30, 50, 100, 200):
         found = [
             result.confidence
             for one in measured

@@ -60,10 +60,10 @@ def draw_scene(draw: np.random.Generator) -> Scene:
         light=Light((draw.uniform(-0.7, 0.7), draw.uniform(-0.7, -0.1), 0.9), draw.uniform(0, 1)),
         cloth=(red, green, blue),
         face_scale=float(draw.uniform(0.54, 0.70) * height / 174),
-        blur=float(draw.choice([0.0, draw.uniform(0.3, 0.9)])),
-        noise=float(draw.uniform(0, 4)),
+        blur=float(draw.choice([0.0, draw.uniform(0.3, 0.8)], p=[0.65, 0.35])),
+        noise=float(draw.uniform(0, 3.5)),
         tint=(float(exposure * (1 + warm)), float(exposure), float(exposure * (1 - warm))),
-        crf=int(draw.integers(18, 27)),
+        crf=int(draw.integers(18, 25)),
     )
 
 

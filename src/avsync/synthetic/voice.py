@@ -55,7 +55,7 @@ def draw_voice(split: str, draw: np.random.Generator) -> Voice:
     return Voice(
         language=language,
         name=str(draw.choice(voices(language, split))),
-        rate=int(draw.integers(160, 236)),
+        rate=int(draw.integers(185, 266)),
         pitch=int(draw.integers(25, 81)),
         pitch_range=int(draw.integers(30, 75)),
         tract=int(draw.integers(17, 24)) / TRACT_STEPS,
@@ -120,9 +120,9 @@ def record(clean: np.ndarray, draw: np.random.Generator) -> tuple[np.ndarray, fl
         (S,) float32, and the signal-to-noise ratio in dB.
     """
     sound = _equalised(clean, draw)
-    if draw.random() < 0.45:
+    if draw.random() < 0.35:
         sound = sound + _echo(sound, draw)
-    snr = float(draw.uniform(18, 42))
+    snr = float(draw.uniform(20, 45))
     noise = _noise(len(sound), draw)
     speaking = np.abs(clean) > 0.02 * max(float(np.abs(clean).max()), 1e-9)
     level = float(np.sqrt((sound[speaking] ** 2).mean())) if speaking.any() else 0.05
