@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from avsync import cli
+from avsync.media.remux import shift_audio
 from avsync.media.write import write_video
 from conftest import ROOT, run_python
 from mouths import draw_mouth
@@ -43,7 +44,7 @@ def test_make_knows_what_it_is_asked(command):
 
 @pytest.fixture
 def place(mouth_run, tmp_path, monkeypatch):
-    """A folder such as the README speaks of: runs/NAME, talk.mp4 and crop.mp4."""
+    """A folder such as the README speaks of: runs/NAME, talk.mp4, interview.mkv and crop.mp4."""
     (tmp_path / "runs").mkdir()
     shutil.copytree(mouth_run, tmp_path / "runs" / "NAME")
     clip = draw_mouth(400, seconds=2.0)
@@ -52,6 +53,7 @@ def place(mouth_run, tmp_path, monkeypatch):
 
     (talker, *_) = tiny_talkers(tmp_path / "talkers", 1, 2.0)
     shutil.copy(talker, tmp_path / "talk.mp4")
+    shift_audio(talker, tmp_path / "interview.mkv", 0.2)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
