@@ -92,10 +92,8 @@ def _page(rows: dict[str, list[dict]], options: argparse.Namespace) -> str:
     ]
     for name, found in rows.items():
         lines.append(_row(name, found, name in options.synced))
-    failures = sorted(
-        {row["error"].split(":")[-1].strip()[:100] for row in found if "error" in row} for found in rows.values()
-    )
-    lines += ["", "Not measured: " + ("; ".join(sorted({r for f in failures for r in f})) or "none") + "."]
+    errors = sorted(row["error"] for found in rows.values() for row in found if "error" in row)
+    lines += ["", *([f"- not measured: {error}" for error in errors] or ["Every file was measured."])]
     return "\n".join(lines) + "\n"
 
 
