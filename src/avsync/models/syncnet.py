@@ -5,7 +5,7 @@ What is special about it:
   i...i+4 and feature steps 4i...4i+19, whatever clip it is cut from;
 - only the first video layer looks across frames, everything after works on single pictures: five frames cost the
   same as one;
-- grey 48 x 48 mouths and 40 log-mel bands: about 10 million multiply-adds a frame, for a CPU;
+- grey 48 x 48 mouths and 40 log-mel bands: 14 million multiply-adds a window (12.3 picture, 1.5 sound), for a CPU;
 - embeddings of unit length, so a distance lies in 0...2 and a cosine is 1 - distance² / 2.
 
 B clips, T frames, S = 640 T samples, M = 4 T feature steps, N = T - 4 windows, D width of the embedding.
