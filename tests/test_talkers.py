@@ -10,17 +10,17 @@ from avsync.synthetic.fixtures import tiny_talkers
 from conftest import run_python
 
 pytestmark = pytest.mark.slow
+DATA = ["data.make.train=48", "data.make.val=4", "data.make.test=6", "data.make.seconds=4.0", "data.make.seed=7"]
 
 
 @pytest.fixture(scope="module")
 def talker_run(tmp_path_factory):
     """A run on a few talkers, made as `make train` makes its own, but in two minutes."""
     root = tmp_path_factory.mktemp("talkers")
-    data = ["data.make.train=48", "data.make.val=4", "data.make.test=6", "data.make.seconds=4.0", "data.make.seed=7"]
     done = run_python(
         "train.py",
         "model=syncnet",
-        *data,
+        *DATA,
         "trainer.max_epochs=13",
         f"paths.data={root}/data",
         f"paths.runs={root}/runs",
@@ -48,9 +48,8 @@ def test_a_second_run_reuses_the_data(talker_run, tmp_path):
     """Nothing is drawn or prepared again: no file of the data changes."""
     data = talker_run.parent.parent / "data"
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()}
-    overrides = json.loads(json.dumps(["data.make.train=48", "data.make.val=4", "data.make.test=6"]))
     done = run_python(
-        "train.py", *overrides, "data.make.seconds=4.0", "data.make.seed=7", "train=false",
+        "train.py", *DATA, "train=false",
         f"checkpoint={talker_run}/checkpoints/best.ckpt", f"paths.data={data}", f"paths.runs={tmp_path}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
