@@ -30,21 +30,20 @@ def draw_mouth(seed: int, seconds: float = 4.0, size: int = 96) -> Clip:
     inside = ((x - 0.5) / (0.08 + wide[:, None, None])) ** 2 + ((y - 0.66) / tall[:, None, None]) ** 2  # (T, H, W)
     grey = np.where(inside < 1, 40.0, skin) + draw.normal(0, 3, (length, size, size))
     frames = np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=-1)
-    return Clip(f"mouth{seed:04d}", frames, audio, {"source": "drawn"})
+    return Clip(f"mouth{seed:04d}", frames, audio, {"source": "drawn", "seconds": clock.seconds(length)})
 
 
-def write_mouths(folder: Path, seeds: range, seconds: float = 4.0) -> Path:
+def encoded(clip: Clip) -> dict:
+    """A clip as a shard holds it."""
+    return {
+        "__key__": clip.key,
+        "mp4": encode_video(clip.frames),
+        "flac": encode_flac(clip.audio, clock.SAMPLE_RATE),
+        "json": json.dumps(clip.meta).encode(),
+    }
+
+
+def write_mouths(folder: Path, seeds: range, seconds: float = 4.0, shard_samples: int = 8) -> Path:
     """Shards of drawn mouths in ``folder``."""
-
-    def samples():
-        for seed in seeds:
-            clip = draw_mouth(seed, seconds)
-            yield {
-                "__key__": clip.key,
-                "mp4": encode_video(clip.frames),
-                "flac": encode_flac(clip.audio, clock.SAMPLE_RATE),
-                "json": json.dumps(clip.meta).encode(),
-            }
-
-    write_shards(samples(), folder, shard_samples=8)
+    write_shards((encoded(draw_mouth(seed, seconds)) for seed in seeds), folder, shard_samples)
     return folder

@@ -1,10 +1,11 @@
-"""The verbs of ``avsync``. Exit status: 0 done, 2 at least one input could not be used (one line on stderr each)."""
+"""The verbs of ``avsync``. Exit status: 0 done, 1 ``verify`` found damage, 2 at least one input could not be used."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("folder", nargs="?", default="runs", help="default: runs")
     runs.add_argument("--csv", metavar="FILE", help="write the whole table there too")
     runs.set_defaults(run=_runs)
+
+    verify = verbs.add_parser("verify", help="check every byte and every clip of prepared shards")
+    verify.add_argument("folders", nargs="+", metavar="SHARDS", help="a folder that data_prep/prepare.py wrote")
+    verify.add_argument("--json", action="store_true", help="one object a line, one line a folder")
+    verify.set_defaults(run=_verify)
     return parser
 
 
@@ -80,6 +86,34 @@ def _runs(options: argparse.Namespace) -> int:
     if options.csv:
         write_csv(rows, Path(options.csv))
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import track
+
+    from avsync.data.shards import read_index
+    from avsync.data.verify import verify
+
+    status = 0
+    for folder in options.folders:
+        try:
+            console = Console(stderr=True)
+            steps = track(verify(folder), f"verifying {folder}", len(read_index(folder)) + 1, console=console)
+            *_, report = steps
+        except AvsyncError as error:
+            _complain(error)
+            status = 2
+            continue
+        status = max(status, 1 if report.problems else 0)
+        if options.json:
+            print(json.dumps(asdict(report)))
+            continue
+        for problem in report.problems:
+            print(f"{folder}: {problem}")
+        verdict = f"{len(report.problems)} problems; prepare it again" if report.problems else "sound"
+        print(f"{folder}: {report.shards} shards, {report.samples} clips, {report.seconds:.0f} s: {verdict}")
+    return status
 
 
 def as_text(result: Any) -> str:

@@ -120,10 +120,15 @@ def verified_shards(folder: str | Path) -> list[str]:
         path = Path(folder) / "shards" / row["name"]
         if not path.is_file():
             raise ShardError(f"{path} is missing but listed in index.json; prepare {folder} again")
-        if path.stat().st_size != row["bytes"] or _sha256(path) != row["sha256"]:
+        if not matches_index(path, row):
             raise ShardError(f"{path} is damaged: its bytes differ from index.json; prepare {folder} again")
         paths.append(str(path))
     return paths
+
+
+def matches_index(path: Path, row: dict) -> bool:
+    """True if a shard's bytes are those of its row of the index."""
+    return path.stat().st_size == row["bytes"] and _sha256(path) == row["sha256"]
 
 
 def decode_sample(sample: dict) -> Clip:
