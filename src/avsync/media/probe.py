@@ -11,7 +11,8 @@ from av.stream import Stream
 
 from avsync.clock import FPS
 from avsync.errors import MediaError
-from avsync.media.source import open_media, pick
+from avsync.media.damage import StreamAccount
+from avsync.media.source import Decoder, frame_rate, open_media, packets, pick
 
 
 @dataclass(frozen=True)
@@ -127,17 +128,13 @@ def quarter_turns(frame: Any) -> int:
 
 def _first_frames(container: InputContainer, streams: list[Stream]) -> dict[int, Any]:
     first: dict[int, Any] = {}
-    packets = container.demux(streams) if streams else iter(())
-    while len(first) < len(streams):
-        try:
-            packet = next(packets)
-            frames = [] if packet.stream.index in first else packet.decode()
-        except StopIteration:
-            break
-        except av.error.FFmpegError:
-            continue
-        if frames:
-            first[packet.stream.index] = frames[0]
+    decoders = {stream.index: Decoder(container, stream, StreamAccount(stream.type)) for stream in streams}
+    for packet in packets(container, streams, lambda reason: None) if streams else ():
+        index = packet.stream.index
+        if index not in first and (decoded := decoders[index].decode(packet)):
+            first[index] = decoded[0]
+            if len(first) == len(streams):
+                break
     return first
 
 
@@ -157,10 +154,7 @@ def _time(frame: Any) -> float:
 def _video(stream: Any, frame: Any, start: float) -> VideoInfo:
     turns = quarter_turns(frame)
     width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    # a Matroska file without a frame rate in its header shows as 1000 and more
-    fps = next((float(rate) for rate in rates if rate and rate <= 300), 0.0)
-    return VideoInfo(start, width, height, fps, turns * 90, _codec(stream))
+    return VideoInfo(start, width, height, frame_rate(stream), turns * 90, _codec(stream))
 
 
 def _codec(stream: Stream) -> str:

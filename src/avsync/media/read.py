@@ -17,6 +17,7 @@ import numpy as np
 
 from avsync.clock import FPS, SAMPLE_RATE
 from avsync.errors import MediaError
+from avsync.media.damage import Account
 from avsync.media.probe import probe, quarter_turns
 from avsync.media.source import decode
 
@@ -24,12 +25,15 @@ JITTER = 0.010
 """Seconds that timestamps may stray from the count of samples before it is believed to be a gap. Matroska
 rounds to 1 ms; the shortest packet in common use that can be lost whole is 20 ms (Opus)."""
 
+MOST_SILENCE = 3600.0
+"""Seconds that the timestamps may leave empty: no recording does, damage does, and memory is filled for it."""
+
 _SILENT_CHANNELS = {"LFE", "LFE2"}
 _ROUNDING = 0.002
 _LONGEST_LAST = 0.5
 
 
-def read_frames(path: str | Path, fps: float = FPS) -> Iterator[tuple[int, np.ndarray]]:
+def read_frames(path: str | Path, fps: float = FPS, account: Account | None = None) -> Iterator[tuple[int, np.ndarray]]:
     """Pictures at ``fps``: the k-th is the one whose timestamp is nearest to k / fps.
 
     Streams: memory does not grow with the length of the file. Pixels are taken as square.
@@ -37,29 +41,33 @@ def read_frames(path: str | Path, fps: float = FPS) -> Iterator[tuple[int, np.nd
     Args:
         path: A media file.
         fps: Pictures a second, above 0.
+        account: Told what was read and what was wrong, complete when the last picture was taken; without one,
+            damage is a warning in the log.
 
     Yields:
         ``(k, picture)`` with consecutive k, the first above 0 when the picture starts late; picture is
         (H, W, 3) uint8 RGB, rotated as the container says. Pictures that are shown twice are the same array.
 
     Raises:
-        MediaError: At once if the file cannot be opened or has no picture that decodes.
+        MediaError: At once if the file cannot be opened or has no picture that decodes; later if the timestamps
+            jump by more than an hour.
     """
     info = probe(path)
     if info.video is None:
         raise MediaError(f"{path}: no picture in this file; a video is needed")
     interval = 1 / (info.video.fps or FPS)
-    return _ticks(_timed(path, info.origin, interval), fps, interval)
+    if account is not None:
+        account.origin = info.origin
+    return _ticks(_timed(path, info.origin, account), fps, interval)
 
 
-def _timed(path: str | Path, origin: float, interval: float) -> Iterator[tuple[float, Any]]:
+def _timed(path: str | Path, origin: float, account: Account | None) -> Iterator[tuple[float, Any]]:
     """Decoded frames with strictly rising times on the file clock."""
     last = -math.inf
-    for frame in decode(path, "video"):
-        if frame.time is not None:
-            time = float(frame.time) - origin
-        else:
-            time = 0.0 if last == -math.inf else last + interval
+    for frame in decode(path, "video", account):
+        time = float(frame.time) - origin
+        if time > max(0.0, last) + MOST_SILENCE:
+            raise _jump(path, "picture", time - max(0.0, last))
         if time > last:
             last = time
             yield time, frame
@@ -94,7 +102,7 @@ def _rgb(frame: Any) -> np.ndarray:
     return pixels.view(np.uint8).reshape(*pixels.shape, 3)
 
 
-def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE, account: Account | None = None) -> np.ndarray:
     """The sound as one mono waveform on the file clock.
 
     Channels are averaged (the low-frequency effects channel left out). Where there is no sound (a late start,
@@ -103,22 +111,30 @@ def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     Args:
         path: A media file.
         sample_rate: Hz of the result.
+        account: Told what was read and what was wrong; without one, damage is a warning in the log.
 
     Returns:
         (S,) float32 in [-1, 1]; sample n belongs to the time n / sample_rate.
 
     Raises:
-        MediaError: The file cannot be opened or has no sound that decodes.
+        MediaError: The file cannot be opened, has no sound that decodes, or its timestamps leave more than an
+            hour silent.
     """
     info = probe(path)
     if info.audio is None:
         raise MediaError(f"{path}: no sound in this file; a file with an audio stream is needed")
+    if account is not None:
+        account.origin = info.origin
     placed = []
-    for run in _runs(path, sample_rate):
+    for run in _runs(decode(path, "audio", account), sample_rate):
         samples = run.finish()
         first = max(0, round((run.start() - info.origin) * sample_rate))
         placed.append((first, samples))
-    waveform = np.zeros(max(first + len(samples) for first, samples in placed), np.float32)
+    length = max(first + len(samples) for first, samples in placed)
+    silent = (length - sum(len(samples) for _, samples in placed)) / sample_rate
+    if silent > MOST_SILENCE:
+        raise _jump(path, "sound", silent)
+    waveform = np.zeros(length, np.float32)
     for first, samples in placed:
         waveform[first : first + len(samples)] = samples
     return np.clip(waveform, -1.0, 1.0, out=waveform)
@@ -167,9 +183,9 @@ class _Run:
         return np.concatenate(self.chunks) if self.chunks else np.zeros(0, np.float32)
 
 
-def _runs(path: str | Path, sample_rate: int) -> Iterator[_Run]:
+def _runs(frames: Iterator[Any], sample_rate: int) -> Iterator[_Run]:
     run: _Run | None = None
-    for frame in decode(path, "audio"):
+    for frame in frames:
         if run is None or not run.accepts(frame):
             if run is not None:
                 yield run
@@ -177,6 +193,13 @@ def _runs(path: str | Path, sample_rate: int) -> Iterator[_Run]:
         run.add(frame)
     if run is not None:
         yield run
+
+
+def _jump(path: str | Path, plain: str, seconds: float) -> MediaError:
+    return MediaError(
+        f"{path}: the timestamps of the {plain} leave {seconds:.0f} s empty, more than {MOST_SILENCE:.0f} s: "
+        "the file is damaged; get a whole copy"
+    )
 
 
 def _weights(layout: Any) -> np.ndarray:

@@ -66,13 +66,13 @@ def _copy(given: InputContainer, written: OutputContainer, delays: dict[bool, fl
         if packet.dts is None and packet.pts is None:
             continue
         index = packet.stream.index
-        _move(packet, delays[packet.stream.type == "audio"], decoded_last.get(index))
+        move(packet, delays[packet.stream.type == "audio"], decoded_last.get(index))
         decoded_last[index] = packet.dts
         packet.stream = streams[index]
         written.mux(packet)
 
 
-def _move(packet: Any, delay: float, decoded_last: int | None) -> None:
+def move(packet: Any, delay: float, decoded_last: int | None = None) -> None:
     """Add ``delay`` s to a packet's times, and mend what muxers refuse: missing and repeated decoding times."""
     # AVI counts in whole frames of picture or sound: too coarse to say by how much
     finer = math.ceil(packet.time_base * 48000)

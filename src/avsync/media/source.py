@@ -4,9 +4,10 @@ Everything here speaks container time: the seconds that the demuxer gives a fram
 the decoder dropped an encoder's priming samples. FFmpeg does both; the tests hold it to that.
 """
 
+import heapq
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +16,12 @@ import av.error
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 
+from avsync.clock import FPS
 from avsync.errors import MediaError
+from avsync.media.damage import PLAIN, Account, StreamAccount
 
 Kind = Literal["video", "audio"]
-_PLAIN = {"video": "picture", "audio": "sound"}
+_MOST_FAILURES = 100
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +38,7 @@ def open_media(path: str | Path) -> InputContainer:
         # "file:" and the list of protocols keep names like concat:a and playlists from reading anything else
         return av.open(f"file:{file}", options={"protocol_whitelist": "file", "fflags": "+genpts"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{file}: not a media file that can be read ({_reason(error)})") from error
+        raise MediaError(f"{file}: not a media file that can be read ({reason(error)})") from error
 
 
 def _require_binary_file(file: Path) -> None:
@@ -68,11 +71,21 @@ def pick(container: InputContainer, kind: Kind) -> Stream | None:
     return None
 
 
-def decode(path: str | Path, kind: Kind) -> Iterator[Any]:
-    """Decoded frames of the first stream of a kind, in order of presentation, until its end or first damage.
+def frame_rate(stream: Any) -> float:
+    """Pictures a second of a video stream on average, 0.0 when unknown."""
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    # a Matroska file without a frame rate in its header shows as 1000 and more
+    return next((float(rate) for rate in rates if rate and rate <= 300), 0.0)
 
-    Packets that do not decode before the first good one are skipped (a recording may start anywhere); damage
-    after it ends the stream with one warning in the log.
+
+def decode(path: str | Path, kind: Kind, account: Account | None = None) -> Iterator[Any]:
+    """Decoded frames of the first stream of a kind, in order of presentation, past any damage to its end.
+
+    Args:
+        path: A media file.
+        kind: Which stream.
+        account: Told about everything that was decoded and that was not. Without one, the first damage is a
+            warning in the log.
 
     Raises:
         MediaError: No such stream, or not one frame of it could be decoded.
@@ -80,9 +93,74 @@ def decode(path: str | Path, kind: Kind) -> Iterator[Any]:
     with open_media(path) as container:
         stream = pick(container, kind)
         if stream is None:
-            raise MediaError(f"{path}: no {_PLAIN[kind]} in this file; a file with a {kind} stream is needed")
+            raise MediaError(f"{path}: no {PLAIN[kind]} in this file; a file with a {kind} stream is needed")
         stream.codec_context.thread_type = "AUTO"
-        yield from _until_damage(container, stream, kind)
+        if stream.codec_context.name == "flac":  # the one codec whose checksums FFmpeg only looks at when asked
+            stream.codec_context.options = {"err_detect": "crccheck+explode"}
+        told = (account or Account()).open(path, container, stream)
+        warned = account is not None
+        decoder = Decoder(container, stream, told)
+        for packet in packets(container, [stream], told.failed):
+            yield from decoder.decode(packet)
+            if told.faults and not warned:
+                _log.warning("%s: %s", path, told.problem(0.0))
+                warned = True
+        if not told.count:
+            why = told.reason or "nothing in it decodes"
+            raise MediaError(
+                f"{path}: no {PLAIN[kind]} could be decoded ({why}); the file is damaged, get a whole copy"
+            )
+
+
+class Decoder:
+    """One stream's packets to frames: what fails is accounted for, and missing times are mended."""
+
+    def __init__(self, container: InputContainer, stream: Any, account: StreamAccount) -> None:
+        self._stream = stream
+        # AVI has no times of presentation, only an order of decoding: the pictures take its times as they come
+        self._untimed = container.format.name == "avi" and stream.type == "video"
+        self._times: list[int] = []
+        self._step = round(1 / (frame_rate(stream) or FPS) / stream.time_base) if stream.type == "video" else 0
+        self._next: int | None = None
+        self._account = account
+
+    def decode(self, packet: Any) -> list[Any]:
+        """Frames that are ready after this packet, none if it does not decode."""
+        if packet.size:
+            self._account.took(packet)
+            if self._untimed and packet.dts is not None:
+                heapq.heappush(self._times, packet.dts)
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            self._account.failed(reason(error))
+            if packet.dts in self._times:
+                self._times.remove(packet.dts)
+                heapq.heapify(self._times)
+            return []
+        for frame in frames:
+            if self._times:
+                frame.pts = heapq.heappop(self._times)
+            elif frame.pts is None and self._step:  # program streams give a time to only some pictures
+                frame.pts, frame.time_base = self._next or 0, self._stream.time_base
+            self._next = None if frame.pts is None else frame.pts + self._step
+            self._account.gave(frame)
+        return frames
+
+
+def packets(container: InputContainer, streams: list[Stream], failed: Callable[[str], None]) -> Iterator[Any]:
+    """Packets to the end; a demuxer that fails is asked again, but not for ever."""
+    failures = 0
+    while failures < _MOST_FAILURES:
+        try:
+            for packet in container.demux(streams):
+                if packet.size or packet.dts is None:  # an empty one in the middle would end the decoder
+                    failures = 0
+                    yield packet
+            return
+        except av.error.FFmpegError as error:
+            failures += 1
+            failed(reason(error))
 
 
 def decode_bytes(data: bytes, format: str) -> list[Any]:
@@ -96,35 +174,13 @@ def decode_bytes(data: bytes, format: str) -> list[Any]:
             declared = container.streams.audio[0].duration
             frames = list(container.decode(audio=0))
     except (av.error.FFmpegError, IndexError) as error:
-        raise MediaError(f"{len(data)} bytes that should be {format} do not decode ({_reason(error)})") from error
+        raise MediaError(f"{len(data)} bytes that should be {format} do not decode ({reason(error)})") from error
     count = sum(frame.samples for frame in frames)
     if not count or (declared and count != declared):
         raise MediaError(f"{len(data)} bytes of {format} hold {count} samples of {declared or 'some'}; damaged")
     return frames
 
 
-def _until_damage(container: InputContainer, stream: Stream, kind: Kind) -> Iterator[Any]:
-    packets = container.demux(stream)
-    last: Any = None
-    problem = "nothing in it decodes"
-    while True:
-        try:
-            frames = next(packets).decode()
-        except StopIteration:
-            break
-        except av.error.FFmpegError as error:
-            problem = _reason(error)
-            if last is not None:
-                where = "" if last.time is None else f" after {last.time:.2f} s"
-                _log.warning("%s: the %s is damaged%s (%s)", container.name, _PLAIN[kind], where, problem)
-                return
-            continue
-        for last in frames:
-            yield last
-    if last is None:
-        name = container.name.removeprefix("file:")
-        raise MediaError(f"{name}: no {_PLAIN[kind]} could be decoded ({problem}); the file is damaged")
-
-
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What FFmpeg says, without its numbers and names of files."""
     return str(getattr(error, "strerror", None) or error).splitlines()[0]

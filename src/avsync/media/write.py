@@ -19,7 +19,7 @@ from av.container import OutputContainer
 from avsync.clock import FPS, SAMPLE_RATE
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
-from avsync.media.remux import shift_audio
+from avsync.media.remux import move, shift_audio
 from avsync.media.source import decode_bytes
 
 __all__ = ["decode_flac", "encode_flac", "encode_video", "shift_audio", "write_video"]
@@ -28,6 +28,8 @@ KEY_FRAME_INTERVAL = 25
 _BITEXACT = {"fflags": "+bitexact"}
 _CODECS = {".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".mkv": ("libx264", "flac")}
 _BLOCK = 1024
+_PRIMING = {"aac": 1024, "libmp3lame": 1105, "mp2": 481}
+"""Samples that an encoder puts before the sound; AVI cannot say so, hence there it takes their place."""
 
 
 def write_video(  # noqa: PLR0913 - one call says everything about the file, all but three by keyword
@@ -75,8 +77,10 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
                 picture.delay = max(0.0, -audio_offset)
                 sound = None
                 if audio is not None:
-                    sound = _Sound(container, audio_codec or default_audio, audio, sample_rate)
-                    sound.delay = max(0.0, audio_offset)
+                    codec = audio_codec or default_audio
+                    early = _PRIMING.get(codec, 0) if suffix == ".avi" else 0
+                    sound = _Sound(container, codec, audio[early:], sample_rate)
+                    sound.delay = max(0.0, audio_offset) + early / sample_rate
                 _mux(picture, sound, chain([first], remaining))
         except (av.error.FFmpegError, ValueError) as error:
             raise MediaError(f"{path}: cannot be written ({error})") from error
@@ -165,7 +169,7 @@ def _mux(picture: "_Picture", sound: "_Sound | None", frames: Iterable[np.ndarra
 
 
 class _Picture:
-    """A video stream being written; ``delay`` s are added to all its timestamps."""
+    """A video stream being written; ``delay`` s, not only whole frames, are added to all its timestamps."""
 
     def __init__(self, container: OutputContainer, codec: str, shape: tuple[int, ...], fps: float, crf: int):
         # 1001 holds the NTSC rates (30000/1001) exactly
@@ -174,8 +178,7 @@ class _Picture:
         self.stream = cast(Any, container.add_stream(codec, rate=self.rate, options=_options(codec, crf)))
         self.stream.height, self.stream.width = shape[:2]
         self.stream.pix_fmt = "yuv420p"
-        self.base = _time_base(container.format.name, codec, self.rate)
-        self.stream.codec_context.time_base = self.base
+        self.stream.codec_context.time_base = 1 / self.rate
         self.stream.codec_context.gop_size = KEY_FRAME_INTERVAL
         self.delay = 0.0
         self.count = 0
@@ -186,23 +189,18 @@ class _Picture:
 
     def write(self, picture: np.ndarray) -> None:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        frame.time_base = self.base
-        # two roundings: a delay of half a tick must not give two frames the same time
-        frame.pts = round(self.count / self.rate / self.base) + round(self.delay / self.base)
+        frame.time_base, frame.pts = 1 / self.rate, self.count
         self.count += 1
-        self.container.mux(self.stream.encode(frame))
+        self._mux(self.stream.encode(frame))
 
     def close(self) -> None:
-        self.container.mux(self.stream.encode(None))
+        self._mux(self.stream.encode(None))
 
-
-def _time_base(container: str, codec: str, rate: Fraction) -> Fraction:
-    """Finer than a frame where the container and the codec can, so that a delay need not be whole frames."""
-    if container == "avi" or codec not in ("libx264", "libvpx-vp9", "mpeg4"):
-        return 1 / rate
-    if codec == "mpeg4":  # its denominator has 16 bits
-        return 1 / (rate * max(1, 65535 // rate.numerator))
-    return Fraction(1, 90000)
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            packet.dts = packet.pts  # no B-frames; MPEG-1 and -2 leave room for one, which AVI would show as late
+            move(packet, self.delay)
+            self.container.mux(packet)
 
 
 def _options(codec: str, crf: int) -> dict[str, str]:
@@ -211,7 +209,10 @@ def _options(codec: str, crf: int) -> dict[str, str]:
         options |= {"crf": str(crf), "preset": "veryfast", "bf": "0"}
     elif codec.startswith("libvpx"):
         options |= {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "8"}
-    elif codec == "mpeg4":
+    elif codec == "libx265":
+        quiet = "log-level=none:pools=none:frame-threads=1:bframes=0"
+        options |= {"crf": str(crf), "preset": "ultrafast", "x265-params": quiet}
+    elif codec in ("mpeg4", "mpeg1video", "mpeg2video"):
         options |= {"flags": "+bitexact+qscale", "global_quality": str(118 * 3)}
     return options
 

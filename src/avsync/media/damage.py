@@ -1,0 +1,219 @@
+"""What became of a file's streams while they were read, and whether that is all that the file says it holds.
+
+FFmpeg is quiet about damage: it conceals, skips and ends early. So everything is counted while frames are decoded,
+and compared in the end with what the container declares.
+"""
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from av.container import InputContainer
+from av.stream import Stream
+
+from avsync.media.size import missing_bytes
+
+PLAIN = {"video": "picture", "audio": "sound"}
+
+SHORT = 0.5
+"""Seconds that a stream may end before its declared end: priming, padding and the last packet are counted by some
+writers and not by others, up to four packets of 1024 samples at 8 kHz."""
+
+HOLE = 0.2
+"""Seconds without a packet that count as a hole. Either stream may have holes by right (a still screen, a muted
+microphone); a hole in both at once is a stretch of the file that nobody could read."""
+
+BACK = 1.0
+"""Seconds that timestamps may run back: more is a recording glued to another one."""
+
+_LOST = 2
+"""Packets in a row that give no picture: one does by right (a second field, a hidden reference picture)."""
+_NO_PICTURE = 16
+"""Bytes: smaller packets may only say "as before" (MPEG-4's VOP that is not coded)."""
+
+
+@dataclass
+class StreamAccount:
+    """What was decoded of one stream; times are container time, s.
+
+    Attributes:
+        kind: ``video`` or ``audio``.
+        declared: End by the container's header, None when it does not say.
+        count: Pictures, or samples of one channel.
+        first: Time of the first frame, None before there is one.
+        end: End of the last frame.
+        faults: How often each kind of damage was met.
+        reason: The first one.
+        at: The time before it; None at the very start.
+        holes: Stretches (from, to) without a frame, longer than 0.2 s.
+    """
+
+    kind: str
+    declared: float | None = None
+    count: int = 0
+    first: float | None = None
+    end: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+    reason: str = ""
+    at: float | None = None
+    holes: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._waiting: list[int] = []
+        self._started = False
+
+    def fault(self, reason: str) -> None:
+        """Count one piece of damage."""
+        if not self.faults:
+            self.reason, self.at = reason, None if self.first is None else self.end
+        self.faults[reason] += 1
+
+    def took(self, packet: Any) -> None:
+        """Note a packet before it is decoded."""
+        self._started |= packet.is_keyframe
+        if packet.is_corrupt and self._started:
+            self.fault("a packet of which a part is missing")
+        if self.kind == "video" and packet.pts is not None and not packet.is_discard and packet.size > _NO_PICTURE:
+            heapq.heappush(self._waiting, packet.pts)
+
+    def failed(self, reason: str) -> None:
+        """Note a packet that did not decode; before the first key frame that is no damage."""
+        if self._started:
+            self.fault(reason)
+
+    def gave(self, frame: Any) -> None:
+        """Note a decoded frame."""
+        samples = 1 if self.kind == "video" else frame.samples
+        if self.kind == "video":
+            self._seen(frame)
+        if frame.is_corrupt and (self.first is not None or self.kind == "audio" or frame.key_frame):
+            self.fault("frames put together from what was left")
+        self.count += samples
+        time = self.end if frame.time is None else float(frame.time)
+        if self.first is None:
+            self.first = self.end = time
+        if time > self.end + HOLE:
+            self.holes.append((self.end, time))
+        if time < self.end - BACK:
+            self.fault(f"timestamps that run back by {self.end - time:.1f} s")
+        lasts = frame.duration * frame.time_base if self.kind == "video" else samples / frame.sample_rate
+        self.end = max(self.end, time + float(lasts or 0))
+
+    def _seen(self, frame: Any) -> None:
+        """Compare with the packets that should have given a picture before this one."""
+        lost = 0
+        while self._waiting and frame.pts is not None and self._waiting[0] <= frame.pts:
+            lost += heapq.heappop(self._waiting) < frame.pts
+        if lost >= _LOST and self.first is not None:
+            self.fault("packets without a picture")
+
+    def problem(self, origin: float) -> str | None:
+        """One line about this stream alone, times counted from ``origin``; None when nothing is wrong."""
+        plain = PLAIN[self.kind]
+        if self.faults:
+            where = "from its start" if self.at is None else f"at {self.at - origin:.2f} s"
+            total = sum(self.faults.values())
+            times = "" if total == 1 else f", {total} faults in all"
+            return f"the {plain} is damaged {where} ({self.reason}{times}); get a whole copy"
+        if self.declared is not None and self.end < self.declared - SHORT:
+            return (
+                f"the {plain} ends at {self.end - origin:.2f} s of {self.declared - origin:.2f} s declared: "
+                "the file is cut or damaged; get a whole copy"
+            )
+        return None
+
+
+@dataclass
+class Account:
+    """What was read of a file; hand one and the same to `read_audio` and `read_frames`, then ask `problem`.
+
+    Example:
+        >>> account = Account()
+        >>> sound = read_audio("talk.mp4", account=account)  # doctest: +SKIP
+        >>> if problem := account.problem():  # doctest: +SKIP
+        ...     raise MediaError(f"talk.mp4: {problem}")
+
+    Attributes:
+        path: The file, None before anything was read.
+        origin: Container time of the file clock's 0, s.
+        declared: End of the file by its header in container time, where single streams are not told.
+        streams: What was decoded, by ``video`` and ``audio``; a stream that was not read is not there.
+    """
+
+    path: Path | None = None
+    origin: float = 0.0
+    declared: float | None = None
+    streams: dict[str, StreamAccount] = field(default_factory=dict)
+
+    def open(self, path: str | Path, container: InputContainer, stream: Stream) -> StreamAccount:
+        """Start (again) to account for a stream."""
+        self.path = Path(path)
+        opened = StreamAccount(stream.type, _declared_end(container, stream))
+        self.streams[stream.type] = opened
+        if opened.declared is None and {one.type for one in container.streams} == set(self.streams):
+            self.declared = _declared_by_file(container)
+        return opened
+
+    def end(self, kind: str) -> float | None:
+        """File time of the end of what was decoded of a stream, s; None if it was not read."""
+        stream = self.streams.get(kind)
+        return None if stream is None or stream.first is None else stream.end - self.origin
+
+    def problem(self) -> str | None:
+        """What is wrong with what was read so far, in one line with what to do; None when nothing is.
+
+        That one stream honestly ends before the other is nothing wrong: compare ``end("video")`` and ``end("audio")``.
+        """
+        if self.path is not None and (missing := missing_bytes(self.path)):
+            return f"at least {missing} bytes are missing at its end: the file was cut; get a whole copy"
+        for stream in self.streams.values():
+            if problem := stream.problem(self.origin):
+                return problem
+        if self.declared is not None and (end := max(one.end for one in self.streams.values())) < self.declared - SHORT:
+            return (
+                f"picture and sound end at {end - self.origin:.2f} s of {self.declared - self.origin:.2f} s declared: "
+                "the file is cut or damaged; get a whole copy"
+            )
+        both = (
+            [
+                (max(a, c), min(b, d))
+                for a, b in self.streams["video"].holes
+                for c, d in self.streams["audio"].holes
+                if min(b, d) - max(a, c) > HOLE / 2
+            ]
+            if len(self.streams) == 2
+            else []
+        )
+        if both:
+            start, end = both[0]
+            return (
+                f"picture and sound are missing from {start - self.origin:.2f} to {end - self.origin:.2f} s: "
+                "the file is damaged there; get a whole copy"
+            )
+        return None
+
+
+def _declared_end(container: InputContainer, stream: Stream) -> float | None:
+    """Container time of the end of a stream where the header tells; estimates of FFmpeg's do not count."""
+    name, base = container.format.name, float(stream.time_base or 0)
+    if "mp4" in name and stream.duration:
+        return (stream.duration + (stream.start_time or 0)) * base
+    if name == "avi" and stream.frames:  # its duration is put right for a cut file
+        return stream.frames * base
+    if "matroska" in name and (text := stream.metadata.get("DURATION")):
+        try:
+            hours, minutes, seconds = (float(part) for part in text.split(":"))
+        except ValueError:
+            return None
+        return 3600 * hours + 60 * minutes + seconds
+    return None
+
+
+def _declared_by_file(container: InputContainer) -> float | None:
+    """End by the header of the whole file; only Matroska's is not FFmpeg's own estimate."""
+    estimated = any(stream.duration for stream in container.streams)
+    if "matroska" not in container.format.name or estimated or not container.duration:
+        return None
+    return container.duration / 1e6
