@@ -1,27 +1,43 @@
+"""From footage to shards: nothing lost, nothing made twice, the same bytes whatever happened on the way."""
+
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from avsync.data.preparation import Settings, prepare, source_key
+from avsync.data import preparation
+from avsync.data.clips import Settings
+from avsync.data.preparation import prepare
 from avsync.data.shards import read_clips, read_index
+from avsync.data.sources import Source, videos
+from avsync.data.stages import Job, prepare_source
 from avsync.errors import AvsyncError
+from avsync.media.read import read_audio, read_frames
 from avsync.media.write import write_video
 from avsync.synthetic.fixtures import tiny_talkers
 
 SETTINGS = Settings(min_seconds=1.0, max_seconds=2.0)
 
 
+def listed(folder, **how):
+    return [Source(path, path.relative_to(folder).with_suffix("").as_posix(), **how) for path in videos(folder)]
+
+
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
+def talkers(tmp_path_factory):
+    return tiny_talkers(tmp_path_factory.mktemp("drawn"), 2, 3.0)
+
+
+@pytest.fixture(scope="module")
+def source(talkers, tmp_path_factory):
     """Two talkers of three seconds, one of them in a folder of its own, and three files that cannot be used."""
     folder = tmp_path_factory.mktemp("source")
-    one, other = tiny_talkers(tmp_path_factory.mktemp("drawn"), 2, 3.0)
-    shutil.copy(one, folder / "same name.mp4")
+    shutil.copy(talkers[0], folder / "same name.mp4")
     (folder / "deeper").mkdir()
-    shutil.copy(other, folder / "deeper" / "same name.mp4")
+    shutil.copy(talkers[1], folder / "deeper" / "same name.mp4")
     still = np.full((50, 64, 64, 3), 90, np.uint8)
     write_video(folder / "mute.mp4", still, None)
     write_video(folder / "faceless.mp4", still, np.zeros(32_000, np.float32))
@@ -31,21 +47,32 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def out(source, tmp_path_factory):
-    return prepare(source, tmp_path_factory.mktemp("out"), SETTINGS, workers=1, progress=False)
+    return prepare(listed(source), tmp_path_factory.mktemp("out"), SETTINGS, workers=1, progress=False)
+
+
+def rows_of(out):
+    return {row["source"]: row for row in json.loads((out / "summary.json").read_text())["rows"]}
 
 
 def test_every_source_is_accounted_for(out):
-    rows = {row["source"]: row for row in json.loads((out / "summary.json").read_text())["rows"]}
+    rows = rows_of(out)
     assert {name: row["state"] for name, row in rows.items()} == {
-        "same name.mp4": "kept",
-        "deeper/same name.mp4": "kept",
-        "mute.mp4": "failed",
-        "faceless.mp4": "dropped",
-        "broken.mp4": "failed",
+        "same name": "kept",
+        "deeper/same name": "kept",
+        "mute": "failed",
+        "faceless": "dropped",
+        "broken": "failed",
     }
     with (out / "failures.csv").open(newline="") as stream:
         reasons = {row["source"]: row["reason"] for row in csv.DictReader(stream)}
-    assert set(reasons) == {"mute.mp4", "faceless.mp4", "broken.mp4"} and all(reasons.values())
+    assert set(reasons) == {"mute", "faceless", "broken"} and all(reasons.values())
+
+
+def test_every_second_is_accounted_for(out):
+    for row in rows_of(out).values():
+        assert row["seconds_in"] == pytest.approx(row["seconds_kept"] + sum(row["seconds_dropped"].values()), abs=1e-6)
+    assert rows_of(out)["same name"]["seconds_kept"] == pytest.approx(3.0)
+    assert rows_of(out)["faceless"]["seconds_dropped"]["no face"] == pytest.approx(2.0)
 
 
 def test_a_long_track_becomes_pieces_that_join(out):
@@ -57,55 +84,192 @@ def test_a_long_track_becomes_pieces_that_join(out):
     assert sorted(clip.meta["start"] for clip in clips) == [0, 0, 2, 2]
 
 
-def test_keys_are_unique_and_safe_in_a_tar(out):
-    from pathlib import Path
+def test_the_sound_is_that_of_the_pictures(out, source):
+    whole = read_audio(source / "same name.mp4")
+    for clip in read_clips(out):
+        if clip.meta["source"] == "same name":
+            first = round(clip.meta["start"] * 16_000)
+            heard = whole[first : first + len(clip.audio)]
+            assert np.abs(clip.audio[: len(heard)] - heard).max() < 2 / 2**15
 
+
+def test_keys_are_unique_and_safe_in_a_tar(out, tmp_path):
     keys = [clip.key for clip in read_clips(out)]
     assert len(set(keys)) == 4 and not any(set(key) & set("./ ") for key in keys)
-    assert source_key(Path("a.b/c.mp4")) != source_key(Path("a.b/c.mkv"))
+    one, other = (Job(Source(tmp_path / "x", name), tmp_path, SETTINGS) for name in ("a.b/c", "a_b/c"))
+    assert one.key != other.key and not set(one.key) & set("./ ")
 
 
 def test_a_second_call_does_nothing(source, out):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    prepare(source, out, SETTINGS, progress=False)
+    prepare(listed(source), out, SETTINGS, progress=False)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
 def test_two_workers_give_the_same_bytes(source, out, tmp_path):
-    prepare(source, tmp_path, SETTINGS, workers=2, progress=False)
+    prepare(listed(source), tmp_path, SETTINGS, workers=2, progress=False)
     assert read_index(tmp_path) == read_index(out)
 
 
-def test_a_killed_run_goes_on_where_it_was(source, out, tmp_path, monkeypatch):
-    from avsync.data import preparation
+def test_a_stopped_run_goes_on_where_it_was(source, out, tmp_path, monkeypatch):
+    calls = []
 
-    made = []
-    real = preparation.prepare_source
-
-    def dies_at_the_third(path, *rest):
-        if len(made) == 2:
+    def dies_at_the_third(job):
+        calls.append(job.key)
+        if len(calls) == 3:
             raise KeyboardInterrupt
-        made.append(path)
-        return real(path, *rest)
+        return prepare_source(job)
 
     monkeypatch.setattr(preparation, "prepare_source", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        prepare(source, tmp_path, SETTINGS, workers=1, progress=False)
+        prepare(listed(source), tmp_path, SETTINGS, workers=1, progress=False)
     assert not (tmp_path / "summary.json").exists() and not (tmp_path / "shards").exists()
-    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").glob("*.tar")}
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*.*")}
+    assert done
 
-    seen = []
+    def looks_before_it_goes_on(job):
+        for path, when in done.items():
+            assert path.stat().st_mtime_ns == when
+        return prepare_source(job)
 
-    def counts(path, root, work, settings):
-        seen.append((work / f"{source_key(path.relative_to(root))}.json").exists())
-        return real(path, root, work, settings)
-
-    monkeypatch.setattr(preparation, "prepare_source", counts)
-    prepare(source, tmp_path, SETTINGS, workers=1, progress=False)
-    assert sorted(seen) == [False] * 3 + [True] * 2 and len(done) <= 2
+    monkeypatch.setattr(preparation, "prepare_source", looks_before_it_goes_on)
+    prepare(listed(source), tmp_path, SETTINGS, workers=1, progress=False)
     assert read_index(tmp_path) == read_index(out)
 
 
-def test_a_folder_without_videos_is_refused(tmp_path):
-    with pytest.raises(AvsyncError, match="holds no video"):
-        prepare(tmp_path, tmp_path / "out")
+def test_only_what_changed_is_made_again(talkers, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(talkers[0], folder / "one.mp4")
+    prepare(listed(folder), out, SETTINGS, workers=1, keep=True, progress=False)
+    (first,) = (out / "work" / "clips").glob("*.tar")
+    when = first.stat().st_mtime_ns
+    shutil.copy(talkers[1], folder / "two.mp4")
+    prepare(listed(folder), out, SETTINGS, workers=1, keep=True, progress=False)
+    assert first.stat().st_mtime_ns == when and len(list(read_clips(out))) == 4
+    shutil.copy(talkers[1], folder / "one.mp4")  # another file in its place
+    prepare(listed(folder), out, SETTINGS, workers=1, keep=True, progress=False)
+    assert first.stat().st_mtime_ns != when
+
+
+def test_stages_run_one_after_the_other(source, out, tmp_path):
+    prepare(listed(source), tmp_path, SETTINGS, until="probe", workers=1, progress=False)
+    assert {row["state"] for row in rows_of(tmp_path).values()} == {"probed", "failed"}
+    assert not (tmp_path / "work" / "clips").exists()
+    prepare(listed(source), tmp_path, SETTINGS, until="clips", workers=1, progress=False)
+    assert len(list((tmp_path / "work" / "clips").glob("*.tar"))) == 3 and not (tmp_path / "shards").exists()
+    prepare(listed(source), tmp_path, SETTINGS, workers=1, progress=False)
+    assert read_index(tmp_path) == read_index(out) and not (tmp_path / "work").exists()
+
+
+def one(path, tmp_path, settings=SETTINGS, **how):
+    """Prepare one file; its row and clips."""
+    out = prepare([Source(path, "it", **how)], tmp_path / "out", settings, workers=1, progress=False)
+    (row,) = rows_of(out).values()
+    return row, list(read_clips(out)) if row["clips"] else []
+
+
+def test_an_interval_of_a_file(talkers, tmp_path):
+    row, (clip,) = one(talkers[0], tmp_path, start=0.8, end=2.4, meta={"labels": ["speech"]})
+    assert row["seconds_in"] == pytest.approx(1.6) and clip.meta["labels"] == ["speech"]
+    assert clip.meta["start"] == pytest.approx(0.8) and clip.meta["seconds"] == pytest.approx(1.6)
+
+
+def test_sound_in_a_file_of_its_own(talkers, tmp_path):
+    mute, sound = tmp_path / "mute.mp4", tmp_path / "sound.mkv"
+    pictures = [picture for _, picture in read_frames(talkers[0])]
+    write_video(mute, pictures, None)
+    write_video(sound, [np.zeros((16, 16, 3), np.uint8)] * 75, read_audio(talkers[0]))
+    row, clips = one(mute, tmp_path, audio=sound)
+    assert row["state"] == "kept" and np.abs(clips[0].audio).max() > 0.05
+
+
+def test_pictures_without_sound_are_no_part_of_a_clip(talkers, tmp_path):
+    path = tmp_path / "short.mp4"
+    write_video(path, [picture for _, picture in read_frames(talkers[0])], read_audio(talkers[0])[: 16_000 * 2])
+    row, clips = one(path, tmp_path)
+    assert row["seconds_kept"] == pytest.approx(2.0, abs=0.1)
+    assert row["seconds_dropped"]["no sound"] == pytest.approx(1.0, abs=0.1)
+    assert sum(len(clip.frames) for clip in clips) == pytest.approx(50, abs=2)
+
+
+def test_a_photograph_is_no_talker(talkers, tmp_path):
+    path = tmp_path / "photo.mp4"
+    _, picture = next(read_frames(talkers[0]))
+    write_video(path, [picture] * 75, read_audio(talkers[0]))
+    row, _ = one(path, tmp_path)
+    assert row["state"] == "dropped" and row["reason"] == "still face"
+
+
+@pytest.fixture(scope="module")
+def two_faces(talkers, tmp_path_factory):
+    """One talker alone for 1.6 s, then two of them side by side."""
+    path = tmp_path_factory.mktemp("two") / "two.mp4"
+    left, right = ([picture for _, picture in read_frames(talker)] for talker in talkers)
+    height = min(len(left[0]), len(right[0]))
+    left, right = ([picture[:height] for picture in side] for side in (left, right))
+    empty = np.full_like(right[0], 128)
+    frames = [np.concatenate([a, b if k >= 40 else empty], 1) for k, (a, b) in enumerate(zip(left, right, strict=True))]
+    write_video(path, frames, read_audio(talkers[0]))
+    return path
+
+
+def test_the_single_speaker_rule(two_faces, tmp_path):
+    row, _ = one(two_faces, tmp_path / "split", replace(SETTINGS, max_seconds=4.0))
+    assert row["clips"] == 1 and row["seconds_kept"] == pytest.approx(1.6, abs=0.5)
+    assert row["seconds_dropped"]["several faces"] == pytest.approx(1.4, abs=0.5)
+    row, _ = one(two_faces, tmp_path / "all", replace(SETTINGS, max_seconds=4.0, faces="all"))
+    assert row["clips"] == 3 and row["seconds_kept"] == pytest.approx(3.0)  # alone, and after the cut both
+
+
+def test_mouth_crops_and_whole_frames(talkers, tmp_path):
+    _, faces = one(talkers[0], tmp_path / "face", replace(SETTINGS, size=192))
+    _, mouths = one(talkers[0], tmp_path / "mouth", replace(SETTINGS, crop="mouth"))
+    middle = faces[0].frames[:, 79:175, 48:144].astype(int)
+    assert mouths[0].frames.shape[1:3] == (96, 96) and np.abs(mouths[0].frames - middle).mean() < 6
+    row, frames = one(talkers[0], tmp_path / "frame", replace(SETTINGS, crop="frame", size=64))
+    assert min(frames[0].frames.shape[1:3]) == 64 and "boxes" not in frames[0].meta
+    assert row["seconds_kept"] == pytest.approx(3.0)
+
+
+class Says:
+    """A check that always finds the same."""
+
+    def __init__(self, offset):
+        self.offset = offset
+
+    def __call__(self, frames, audio):
+        return self.offset, 0.5
+
+    def __repr__(self):
+        return f"Says({self.offset})"
+
+
+@pytest.mark.parametrize(("offset", "kept"), [(0, 3.0), (2, 2.84), (-3, 2.76), (9, 0), (None, 0)])
+def test_a_check_drops_and_corrects(talkers, tmp_path, offset, kept):
+    sources, settings = [Source(talkers[0], "it")], replace(SETTINGS, max_seconds=2.0)
+    plain = list(read_clips(prepare(sources, tmp_path / "plain", settings, workers=1, progress=False)))
+    out = prepare(sources, tmp_path / "out", settings, check=Says(offset), workers=1, progress=False)
+    (row,) = rows_of(out).values()
+    assert row["seconds_kept"] == pytest.approx(kept)
+    assert row["seconds_in"] == pytest.approx(row["seconds_kept"] + sum(row["seconds_dropped"].values()))
+    if not kept:
+        assert row["reason"] == ("sync undecided" if offset is None else "out of sync")
+        return
+    for before, after in zip(plain, read_clips(out), strict=True):
+        shift, length = after.meta["offset_found"] * 25, len(after.frames)
+        assert shift == offset and len(after.meta["boxes"]) == length and len(after.audio) == 640 * length
+        # sound that was early now meets the pictures that many frames later
+        picture, sound = max(0, offset), max(0, -offset)
+        assert np.abs(after.audio - before.audio[sound * 640 : (sound + length) * 640]).max() < 1e-4
+        assert np.abs(after.frames.astype(int) - before.frames[picture : picture + length]).mean() < 3
+
+
+def test_nonsense_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(AvsyncError, match="no source"):
+        prepare([], tmp_path)
+    with pytest.raises(AvsyncError, match="stage=cook is not known"):
+        prepare([Source(tmp_path / "x.mp4", "x")], tmp_path, until="cook")
+    for wrong in ({"crop": "nose"}, {"faces": "some"}, {"size": 95}, {"min_seconds": 3.0, "max_seconds": 2.0}):
+        with pytest.raises(AvsyncError):
+            Settings(**wrong)

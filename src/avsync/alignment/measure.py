@@ -145,6 +145,22 @@ def measure(
     return FileResult(str(path), [_track(number, pieces, chances) for number, pieces in sorted(tracks.items())])
 
 
+def measure_clip(
+    frames: np.ndarray, audio: np.ndarray, net: SyncNet, calibration: dict[str, Any] | None = None, *, search: int = 15
+) -> TrackResult:
+    """The offset of a face crop and its sound that are already in memory.
+
+    Args:
+        frames: (T, H, W, 3) uint8, T at least 5.
+        audio: (S,) float32 at 16 kHz, from the same instant on.
+        net: As for :func:`measure`.
+        calibration: The same.
+        search: The same.
+    """
+    piece = Piece(0, 0.0, frames)
+    return _track(0, [_compare(piece, audio, net, search)], (calibration or {}).get("unmatched", {}))
+
+
 def _faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | None) -> Iterator[Piece]:
     from avsync.faces.follow import (
         follow_faces,  # mediapipe takes seconds to import: not for files that fail early

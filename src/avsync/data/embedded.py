@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from avsync.data.preparation import Settings, prepare
+from avsync.data.clips import Settings
+from avsync.data.preparation import prepare
+from avsync.data.sources import Source, videos
 
 
 def make_synthetic_talkers(
@@ -33,12 +35,12 @@ def make_synthetic_talkers(
     """
     from avsync.synthetic.generate import generate_talkers  # espeak-ng: an extra, only drawing needs it
 
-    videos = generate_talkers(
+    drawn = generate_talkers(
         Path(out) / "videos", train=train, val=val, test=test, seconds=seconds, seed=seed, workers=workers
     )
     for split in ("train", "val", "test"):
         prepare(
-            videos / split,
+            [Source(path, path.stem) for path in videos(drawn / split)],
             Path(out) / "prepared" / split,
             Settings(min_seconds=min(2.0, seconds)),
             workers=workers,

@@ -1,10 +1,12 @@
-"""From a folder of videos to shards: follow the faces of every file, crop them, encode, pack.
+"""From footage to shards: every source through its stages, then all clips into tars, and an account of it all.
 
-    SOURCE/**/*.mp4 ─► OUT/work/<key>.tar, <key>.json    one file in, its clips and what became of it out
-                    ─► OUT/shards/*.tar, index.json       clips in the order of their keys, whatever order they came in
-                    ─► OUT/summary.json, failures.csv     every source and second accounted for
+    sources ─► OUT/work/<stage>/<key>.*     one file in, one file out; see avsync.data.stages
+            ─► OUT/shards/*.tar, index.json  clips in the order of their keys, whatever order they were made in
+            ─► OUT/summary.json              every source and second accounted for; written last: all is done
+            ─► OUT/failures.csv              what gave no clip, and why
 
-Each file is written whole or not at all and is not made again, so a killed run goes on where it was.
+Each file is written whole or not at all and is not made again, so a killed run goes on where it was, and the shards
+are the same bytes however often it was killed, on however many workers.
 """
 
 from __future__ import annotations
@@ -14,209 +16,136 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
-import warnings
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import joblib
-import numpy as np
-import webdataset as wds
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from avsync import clock
+from avsync.data.clips import Settings
+from avsync.data.engine import Crash, run_all
 from avsync.data.shards import write_shards
+from avsync.data.sources import Source, unique
+from avsync.data.stages import STAGES, Check, Job, Row, failed, prepare_source, samples
 from avsync.errors import AvsyncError
 from avsync.media.atomic import whole_file
-from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.read import read_audio
-from avsync.media.write import encode_flac, encode_video
 
-VERSION = 1
-"""Raised whenever the same source would give other clips."""
-
-SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".ts")
+_INNER = ("fingerprint", "dropped", "interval")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How clips are cut.
-
-    Attributes:
-        size: Pixels of the face crop.
-        min_seconds: Shorter pieces of a track are dropped.
-        max_seconds: Longer tracks are cut into pieces of this length.
-    """
-
-    size: int = 96
-    min_seconds: float = 2.0
-    max_seconds: float = 10.0
-
-
-def prepare(
-    source: str | Path,
+def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
+    sources: Iterable[Source],
     out: str | Path,
     settings: Settings | None = None,
     *,
+    until: str = "shards",
+    check: Check | None = None,
+    max_offset: int = 5,
     workers: int | None = None,
+    engine: str = "joblib",
+    keep: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Prepare every video below ``source`` into ``out``; does nothing when that is done already.
+    """Prepare footage into ``out``; does nothing when that is done already.
 
     Args:
-        source: Folder of videos; read-only for us.
+        sources: What a recipe lists; the files are only read.
         out: Folder that gets ``shards``, ``summary.json`` and ``failures.csv``.
         settings: How clips are cut.
+        until: Last stage to run: ``probe``, ``clips``, ``sync`` or ``shards``.
+        check: Keeps only clips found in sync, and moves the sound of those that are out by a few frames.
+        max_offset: So many.
         workers: Processes; None takes every core.
+        engine: ``joblib`` for this machine, ``ray`` for a cluster.
+        keep: Keep the stages' files, as much again as the shards, so that more sources can be added later.
         progress: Show a bar on stderr.
 
     Returns:
         ``out``.
 
     Raises:
-        AvsyncError: There is no video below ``source``. A file that fails is a row of failures.csv, not an error.
+        AvsyncError: There is no source, or an argument is unknown. A source that fails is a row of failures.csv.
     """
-    source, out, settings = Path(source), Path(out), settings or Settings()
-    videos = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not videos:
-        raise AvsyncError(f"{source} holds no video ({', '.join(SUFFIXES)}); give a folder of videos")
-    state = _fingerprint(videos, source, settings)
-    if _done(out, state):
+    if until not in STAGES:
+        raise AvsyncError(f"stage={until} is not known; expected one of {', '.join(STAGES)}")
+    out, settings = Path(out), settings or Settings()
+    jobs = [Job(source, out / "work", settings, until, check, max_offset) for source in unique(sources)]
+    if not jobs:
+        raise AvsyncError("there is no source to prepare; give a folder of videos")
+    state = _state(jobs)
+    if _is_done(out, state):
         return out
-    work = out / "work"
-    if not (work / state).is_file():
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        (work / state).touch()
-    rows = _prepare_all(videos, source, work, settings, workers or os.cpu_count() or 1, progress)
-    write_shards(_samples(rows, work), out)
-    _write_tables(rows, out, state)
-    shutil.rmtree(work)
+    (out / "work").mkdir(parents=True, exist_ok=True)
+    rows = sorted(_run(jobs, engine, workers or os.cpu_count() or 1, progress), key=lambda row: row["key"])
+    if until == "shards":
+        _write_failures(rows, out)
+        write_shards(_samples(rows, out / "work"), out, settings.clips_per_shard)
+    _write_summary(rows, out, state)
+    if until == "shards" and not keep:
+        shutil.rmtree(out / "work")
     return out
 
 
-def _fingerprint(videos: list[Path], source: Path, settings: Settings) -> str:
-    files = [[str(path.relative_to(source)), path.stat().st_size, path.stat().st_mtime_ns] for path in videos]
-    text = json.dumps([VERSION, asdict(settings), files])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _state(jobs: list[Job]) -> str:
+    told = [jobs[0].until, *(job.fingerprint() for job in jobs)]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
-def _done(out: Path, state: str) -> bool:
+def _is_done(out: Path, state: str) -> bool:
     summary = out / "summary.json"
     return summary.is_file() and json.loads(summary.read_text())["state"] == state
 
 
-def _prepare_all(
-    videos: list[Path], source: Path, work: Path, settings: Settings, workers: int, progress: bool
-) -> list[dict[str, Any]]:
-    jobs = (joblib.delayed(prepare_source)(path, source, work, settings) for path in videos)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    rows = []
+def _run(jobs: list[Job], engine: str, workers: int, progress: bool) -> Iterator[Row]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    by_key = {job.key: job for job in jobs}
+    bytes_of = {job.key: job.source.path.stat().st_size if job.source.path.is_file() else 0 for job in jobs}
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task(f"preparing {source.name}", total=len(videos))
-        with warnings.catch_warnings():
-            # joblib replaces workers that have grown, and tells
-            warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
-            for row in joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
-                rows.append(row)
-                bar.advance(task)
-    return sorted(rows, key=lambda row: row["key"])
+        task = bar.add_task(f"preparing 0/{len(jobs)}", total=sum(bytes_of.values()) or 1)
+        for done, (key, row) in enumerate(run_all(prepare_source, by_key, workers=workers, engine=engine), 1):
+            yield failed(by_key[key], f"{by_key[key].source.path}: {row}") if isinstance(row, Crash) else row
+            bar.update(task, advance=bytes_of[key], description=f"preparing {done}/{len(jobs)}")
 
 
-def prepare_source(path: Path, root: Path, work: Path, settings: Settings) -> dict[str, Any]:
-    """One video to ``work/<key>.tar`` with its clips and ``work/<key>.json`` with what became of it.
-
-    Returns:
-        The JSON: ``key``, ``source``, ``state`` (kept, dropped or failed), ``reason``, ``clips``, ``seconds_in`` and
-        ``seconds_kept``.
-    """
-    key = source_key(path.relative_to(root))
-    verdict = work / f"{key}.json"
-    if verdict.is_file():
-        return json.loads(verdict.read_text())
-    row: dict[str, Any] = {"key": key, "source": str(path.relative_to(root)), "clips": 0, "seconds_in": 0.0}
-    row |= {"seconds_kept": 0.0, "state": "dropped", "reason": "no face followed for long enough"}
-    try:
-        row["seconds_in"] = round(probe(path).duration, 3)
-        with whole_file(work / f"{key}.tar") as partial, wds.TarWriter(str(partial), encoder=False, mtime=0) as tar:
-            for sample in _clips(path, key, row["source"], settings):
-                tar.write(sample)
-                row["clips"] += 1
-                row["seconds_kept"] += json.loads(sample["json"])["seconds"]
-        if row["clips"]:
-            row |= {"state": "kept", "reason": ""}
-    except AvsyncError as error:
-        row |= {"state": "failed", "reason": str(error), "clips": 0, "seconds_kept": 0.0}
-    with whole_file(verdict) as partial:
-        partial.write_text(json.dumps(row))
-    return row
-
-
-def source_key(relative: Path) -> str:
-    """A name that is unique for a source and safe in a tar, whose keys end at the first dot."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", str(relative.with_suffix("")))
-    return f"{name}-{hashlib.sha256(str(relative).encode()).hexdigest()[:6]}"
-
-
-def _clips(path: Path, key: str, source: str, settings: Settings) -> Iterator[dict]:
-    from avsync.faces.follow import follow_faces  # mediapipe: only preparation needs it
-    from avsync.faces.geometry import LANDMARKS
-
-    require_picture_and_sound(probe(path))
-    audio = read_audio(path)
-    faces = follow_faces(path, size=settings.size, min_seconds=settings.min_seconds, max_seconds=settings.max_seconds)
-    for number, face in enumerate(faces):
-        if len(face.frames) < clock.frames(settings.min_seconds):
-            continue
-        length = len(face.frames) * clock.SAMPLES_PER_FRAME
-        first = clock.frames(face.start) * clock.SAMPLES_PER_FRAME
-        sound = np.zeros(length, np.float32)
-        heard = audio[first : first + length]
-        sound[: len(heard)] = heard
-        meta = {
-            "source": source,
-            "start": round(face.start, 6),
-            "seconds": clock.seconds(len(face.frames)),
-            "track": face.track,
-            "boxes": face.boxes.round(1).tolist(),
-            "landmarks": face.landmarks.round(1).tolist(),
-            "landmark_names": list(LANDMARKS),
-        }
-        yield {
-            "__key__": f"{key}_{number:03d}",
-            "mp4": encode_video(face.frames),
-            "flac": encode_flac(sound, clock.SAMPLE_RATE),
-            "json": json.dumps(meta).encode(),
-        }
-
-
-def _samples(rows: list[dict[str, Any]], work: Path) -> Iterator[dict]:
+def _samples(rows: list[Row], work: Path) -> Iterator[dict[str, Any]]:
     for row in rows:
         if row["clips"]:
-            url = {"url": str(work / f"{row['key']}.tar")}
-            for sample in wds.tarfile_to_samples()([url]):
-                yield {name: value for name, value in sample.items() if name in ("__key__", "mp4", "flac", "json")}
+            corrected = work / "sync" / f"{row['key']}.tar"
+            yield from samples(corrected if corrected.is_file() else work / "clips" / corrected.name)
 
 
-def _write_tables(rows: list[dict[str, Any]], out: Path, state: str) -> None:
-    failed = [row for row in rows if row["state"] != "kept"]
+def _write_failures(rows: list[Row], out: Path) -> None:
     table = io.StringIO()
     writer = csv.DictWriter(table, ["source", "state", "reason"], extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(failed)
-    (out / "failures.csv").write_text(table.getvalue())
+    writer.writerows(row for row in rows if row["state"] in ("failed", "dropped"))
+    with whole_file(out / "failures.csv") as partial:
+        partial.write_text(table.getvalue())
+
+
+def _write_summary(rows: list[Row], out: Path, state: str) -> None:
+    dropped: Counter[str] = Counter()
+    for row in rows:
+        dropped.update(row["seconds_dropped"])
     summary = {
         "state": state,
         "sources": len(rows),
-        "kept": len(rows) - len(failed),
+        **{name: sum(row["state"] == name for row in rows) for name in ("kept", "dropped", "failed")},
         "clips": sum(row["clips"] for row in rows),
         "seconds_in": round(sum(row["seconds_in"] for row in rows), 3),
         "seconds_kept": round(sum(row["seconds_kept"] for row in rows), 3),
-        "rows": rows,
+        "seconds_dropped": {reason: round(seconds, 3) for reason, seconds in sorted(dropped.items())},
+        "rows": [{name: value for name, value in row.items() if name not in _INNER} for row in rows],
     }
-    with whole_file(out / "summary.json") as partial:  # the last one written: it says that all is done
+    with whole_file(out / "summary.json") as partial:
         partial.write_text(json.dumps(summary, indent=1) + "\n")

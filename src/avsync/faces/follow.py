@@ -1,6 +1,6 @@
 """From a file to steady crops of every face in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class FaceClip:
         boxes: (T, 4) float32 x1, y1, x2, y2 around the face in pixels of the source.
         landmarks: (T, P, 2) float32 points `avsync.faces.geometry.LANDMARKS` in pixels of the source, unsmoothed.
         score: (T,) float32 score of the last detection, 0 to 1.
+        others: (T,) uint8 how many other faces were followed at that time.
     """
 
     track: int
@@ -43,6 +44,7 @@ class FaceClip:
     boxes: np.ndarray
     landmarks: np.ndarray
     score: np.ndarray
+    others: np.ndarray
 
 
 def follow_faces(
@@ -71,14 +73,26 @@ def follow_faces(
         MediaError: The file has no picture that can be read.
     """
     duration = probe(path).duration
+
+    def told() -> Iterator[tuple[int, np.ndarray]]:
+        for k, picture in read_frames(path):
+            yield k, picture
+            if progress is not None and duration:
+                progress(min(1.0, clock.seconds(k + 1) / duration))
+
+    return follow(told(), size=size, min_seconds=min_seconds, max_seconds=max_seconds)
+
+
+def follow(
+    frames: Iterable[tuple[int, np.ndarray]], *, size: int, min_seconds: float, max_seconds: float
+) -> Iterator[FaceClip]:
+    """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them."""
     follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)))
     try:
-        for k, picture, cut in with_cuts(read_frames(path)):
+        for k, picture, cut in with_cuts(frames):
             if cut:
                 yield from follower.end_all()
             yield from follower.step(k, picture)
-            if progress is not None and duration:
-                progress(min(1.0, clock.seconds(k + 1) / duration))
         yield from follower.end_all()
     finally:
         follower.close()
@@ -94,6 +108,7 @@ class _Follower:
         self._free: list[FaceMesh] = []
         self._count = 0
         self._next_detection = 0
+        self._faces = bytearray()  # followed at each frame
 
     def step(self, k: int, picture: np.ndarray) -> Iterator[FaceClip]:
         for track in self._tracks:
@@ -104,6 +119,7 @@ class _Follower:
             self._next_detection = k + (_EVERY if sure else _EVERY_WITHOUT_FACE)
         elif any(track.missing for track in self._tracks):
             self._next_detection = min(self._next_detection, k + 2)
+        self._faces.extend(bytes(k - len(self._faces)) + bytes([len(self._tracks)]))
         for track in list(self._tracks):
             if track.missing > LONGEST_GAP or track.doubts >= _MOST_DOUBTS or self._doubled(track):
                 yield from self._end(track)
@@ -175,4 +191,5 @@ class _Follower:
                 np.stack([one.box for one in seen]).astype(np.float32),
                 np.stack([one.landmarks for one in seen]).astype(np.float32),
                 np.array([one.score for one in seen], np.float32),
+                np.array([max(0, self._faces[one.k] - 1) for one in seen], np.uint8),
             )

@@ -1,0 +1,50 @@
+"""Is a clip in sync? What preparation asks of a trained network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from avsync.alignment.measure import measure_clip
+from avsync.models.checkpoints import load
+
+
+@dataclass(frozen=True)
+class SyncCheck:
+    """The optional stage of preparation that LatentSync's pipeline has (SyncNet's confidence and offset decide).
+
+    Args:
+        checkpoint: Any of avsync's.
+        search: Largest offset tried, in frames.
+    """
+
+    checkpoint: str
+    search: int = 15
+
+    def __post_init__(self) -> None:
+        _loaded(self.checkpoint)  # a wrong path is told before any file is read
+
+    def __call__(self, frames: np.ndarray, audio: np.ndarray) -> tuple[int | None, float]:
+        """Frames by which the sound of a face crop is early, None when undecided, and the confidence.
+
+        Args:
+            frames: (T, H, W, 3) uint8.
+            audio: (640 T,).
+        """
+        torch.set_num_threads(1)  # there is already a process a core
+        net, calibration = _loaded(self.checkpoint)
+        result = measure_clip(frames, audio, net, calibration, search=self.search)
+        if result.estimate is None:
+            return None, 0.0
+        decided = result.margin >= 0
+        return result.estimate.frames if decided else None, result.estimate.confidence
+
+
+@cache
+def _loaded(checkpoint: str) -> tuple[Any, dict[str, Any]]:
+    return load(Path(checkpoint))
