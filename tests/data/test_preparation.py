@@ -10,10 +10,11 @@ import pytest
 
 from avsync.data import preparation
 from avsync.data.clips import Settings
+from avsync.data.job import Job
 from avsync.data.preparation import prepare
 from avsync.data.shards import read_clips, read_index
 from avsync.data.sources import Source, videos
-from avsync.data.stages import Job, prepare_source
+from avsync.data.stages import prepare_source
 from avsync.errors import AvsyncError
 from avsync.media.read import read_audio, read_frames
 from avsync.media.write import write_video

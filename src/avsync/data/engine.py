@@ -117,6 +117,6 @@ def _on_ray(
             yield key, Crash(f"the process that read it died, twice ({type(error).__name__}); look at this file")
 
 
-def _size(workers: int) -> dict[str, int]:
+def _size(workers: int) -> dict[str, Any]:
     """A cluster knows its own size."""
     return {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}

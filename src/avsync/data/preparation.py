@@ -26,12 +26,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from avsync.data.clips import Settings
+from avsync.data.correct import samples
 from avsync.data.engine import Crash, run_all
+from avsync.data.job import STAGES, Check, Job, Row, failed
 from avsync.data.shards import write_shards
 from avsync.data.sources import Source, unique
-from avsync.data.stages import STAGES, Check, Job, Row, failed, prepare_source, samples
+from avsync.data.stages import prepare_source
 from avsync.errors import AvsyncError
 from avsync.media.atomic import whole_file
+
+_PARTIAL = (".shards.*", ".summary.*", ".failures.*")
+"""What a killed run leaves half written."""
 
 _INNER = ("fingerprint", "dropped", "interval")
 
@@ -76,17 +81,23 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
     if not jobs:
         raise AvsyncError("there is no source to prepare; give a folder of videos")
     state = _state(jobs)
-    if _is_done(out, state):
-        return out
-    (out / "work").mkdir(parents=True, exist_ok=True)
-    rows = sorted(_run(jobs, engine, workers or os.cpu_count() or 1, progress), key=lambda row: row["key"])
-    if until == "shards":
-        _write_failures(rows, out)
-        write_shards(_samples(rows, out / "work"), out, settings.clips_per_shard)
-    _write_summary(rows, out, state)
+    if not _is_done(out, state):
+        _make(jobs, out, state, (engine, workers or os.cpu_count() or 1, progress))
     if until == "shards" and not keep:
-        shutil.rmtree(out / "work")
+        # a worker whose run was killed may still be writing here: what it leaves is swept up next time
+        shutil.rmtree(out / "work", ignore_errors=True)
     return out
+
+
+def _make(jobs: list[Job], out: Path, state: str, how: tuple[str, int, bool]) -> None:
+    (out / "work").mkdir(parents=True, exist_ok=True)
+    for stray in (stray for pattern in _PARTIAL for stray in out.glob(pattern)):
+        shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+    rows = sorted(_run(jobs, *how), key=lambda row: row["key"])
+    if jobs[0].until == "shards":
+        _write_failures(rows, out)
+        write_shards(_samples(rows, out / "work"), out, jobs[0].settings.clips_per_shard)
+    _write_summary(rows, out, state)
 
 
 def _state(jobs: list[Job]) -> str:

@@ -10,20 +10,17 @@ without it was not done, and it knows of which file and settings it tells, so a 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import webdataset as wds
 
 from avsync import clock
 from avsync.data.clips import Settings, Stretch, stretches
-from avsync.data.shards import decode_sample
+from avsync.data.correct import encoded, sync, writer
+from avsync.data.job import Job, Row, failed, row_of, told
 from avsync.data.sources import Source
 from avsync.data.timeline import KEPT, Timeline
 from avsync.errors import AvsyncError, MediaError
@@ -32,67 +29,6 @@ from avsync.media.damage import Account
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.read import read_audio, read_frames
 from avsync.media.watchdog import watchdog
-from avsync.media.write import encode_flac, encode_video
-
-VERSION = 2
-"""Raised whenever the same source would give other clips."""
-
-STAGES = ("probe", "clips", "sync", "shards")
-
-Row = dict[str, Any]
-"""What became of a source: ``key``, ``source``, ``state`` (probed, kept, dropped or failed), ``reason``, ``clips``,
-``seconds_in``, ``seconds_kept`` and ``seconds_dropped`` by reason."""
-
-
-class Check(Protocol):
-    """Tells whether a clip is in sync; see :class:`avsync.alignment.check.SyncCheck`."""
-
-    def __call__(self, frames: np.ndarray, audio: np.ndarray) -> tuple[int | None, float]:
-        """Frames by which the sound is early, None when that is undecided, and the confidence."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A source with what is to be done to it.
-
-    Attributes:
-        source: The piece of footage.
-        work: Folder of what the stages make.
-        settings: How clips are cut.
-        until: The last stage to run, one of :data:`STAGES`.
-        check: Of the sync stage; None leaves it out.
-        max_offset: Frames that the check may correct; clips further out are dropped.
-    """
-
-    source: Source
-    work: Path
-    settings: Settings
-    until: str = "shards"
-    check: Check | None = None
-    max_offset: int = 5
-
-    @property
-    def key(self) -> str:
-        """A name that is unique for a source and safe in a tar, whose keys end at the first dot."""
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.source.name)
-        return f"{name}-{hashlib.sha256(self.source.name.encode()).hexdigest()[:6]}"
-
-    def path(self, stage: str, suffix: str) -> Path:
-        """A file of a stage."""
-        return self.work / stage / f"{self.key}.{suffix}"
-
-    def fingerprint(self) -> str:
-        """Of everything that the clips depend on."""
-        source = asdict(self.source)
-        for name in ("path", "audio"):
-            file = source.pop(name)
-            source[name] = [str(file), *_stat(file)] if file else None
-        told = [VERSION, source, asdict(self.settings), repr(self.check), self.max_offset]
-        return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
-
-
-def _stat(file: Path) -> list[int]:
-    return [file.stat().st_size, file.stat().st_mtime_ns] if file.is_file() else []
 
 
 def prepare_source(job: Job) -> Row:
@@ -105,7 +41,7 @@ def prepare_source(job: Job) -> Row:
     if row["state"] == "probed" and job.until != "probe":
         row = _once(job, "clips", _clips)
         if row["state"] == KEPT and job.check is not None and job.until != "clips":
-            row = _once(job, "sync", _sync)
+            row = _once(job, "sync", sync)
     return row
 
 
@@ -128,17 +64,6 @@ def _once(job: Job, stage: str, run: Callable[[Job], Row]) -> Row:
     return row
 
 
-def failed(job: Job, reason: str, seconds: float = 0.0) -> Row:
-    """The row of a source that cannot be used."""
-    dropped = {"damaged": round(seconds, 3)} if seconds else {}
-    return _row(job, "failed", reason, seconds) | {"seconds_dropped": dropped}
-
-
-def _row(job: Job, state: str, reason: str = "", seconds: float = 0.0) -> Row:
-    row: Row = {"key": job.key, "source": job.source.name, "state": state, "reason": reason, "clips": 0}
-    return row | {"seconds_in": round(seconds, 3), "seconds_kept": 0.0, "seconds_dropped": {}}
-
-
 def _probe(job: Job) -> Row:
     source = job.source
     info = probe(source.path)
@@ -152,7 +77,7 @@ def _probe(job: Job) -> Row:
     assert info.video is not None
     assert info.audio is not None
     told = {"duration": info.duration, "video": asdict(info.video), "audio": asdict(info.audio)}
-    return _row(job, "probed", seconds=info.duration) | told
+    return row_of(job, "probed", seconds=info.duration) | told
 
 
 @dataclass
@@ -181,7 +106,7 @@ def _clips(job: Job) -> Row:
         audio = read_audio(source.audio if apart and source.audio else source.path, account=sound)
         heard = _heard(source, audio)
         frames = dog.following(reading.of(read_frames(source.path, account=picture), source))
-        with whole_file(job.path("clips", "tar")) as partial, _tar(partial) as tar:
+        with whole_file(job.path("clips", "tar")) as partial, writer(partial) as tar:
             count = 0
             for stretch in stretches(frames, settings, timeline):
                 for part in _with_sound(stretch, heard, settings, timeline):
@@ -197,7 +122,7 @@ def _clips(job: Job) -> Row:
     timeline.drop(begin, reading.first or begin, "no picture")
     timeline.drop(reading.last, heard[1], "no picture")
     end = max(reading.last, heard[1])
-    return _told(job, timeline, begin, end if source.end is None else min(end, clock.frames(source.end)), count)
+    return told(job, timeline, begin, end if source.end is None else min(end, clock.frames(source.end)), count)
 
 
 def _heard(source: Source, audio: np.ndarray) -> tuple[int, int]:
@@ -225,84 +150,10 @@ def _damage(source: Source, picture: Account, sound: Account) -> str | None:
     return faulty[0].problem(0.0) if faulty else None
 
 
-def _tar(path: Path) -> wds.TarWriter:
-    return wds.TarWriter(str(path), encoder=False, mtime=0)
-
-
 def _sample(job: Job, number: int, part: Stretch, audio: np.ndarray) -> dict[str, Any]:
     first, last = part.first * clock.SAMPLES_PER_FRAME, part.last * clock.SAMPLES_PER_FRAME
     sound = np.zeros(last - first, np.float32)
     heard = audio[first:last]
     sound[: len(heard)] = heard
     meta = job.source.meta | {"source": job.source.name, "crop": job.settings.crop} | part.meta()
-    return _encoded(f"{job.key}_{number:03d}", part.frames, sound, meta)
-
-
-def _encoded(key: str, frames: np.ndarray, sound: np.ndarray, meta: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "__key__": key,
-        "mp4": encode_video(frames),
-        "flac": encode_flac(sound, clock.SAMPLE_RATE),
-        "json": json.dumps(meta).encode(),
-    }
-
-
-def _told(job: Job, timeline: Timeline, begin: int, end: int, clips: int) -> Row:
-    """The row of a source that was read: where its seconds went."""
-    seconds = timeline.seconds(begin, end)
-    kept = seconds.pop(KEPT, 0.0)
-    row = _row(job, KEPT, seconds=clock.seconds(max(0, end - begin)))
-    if not clips:
-        row |= {"state": "dropped", "reason": max(seconds, key=lambda name: seconds[name], default="nothing in it")}
-    row |= {"clips": clips, "seconds_kept": round(kept, 3), "dropped": timeline.dropped, "interval": [begin, end]}
-    return row | {"seconds_dropped": {name: round(value, 3) for name, value in seconds.items()}}
-
-
-def samples(path: Path) -> Iterator[dict[str, Any]]:
-    """What a tar of a stage holds."""
-    for sample in wds.tarfile_to_samples()([{"url": str(path)}]):
-        yield {name: value for name, value in sample.items() if name in ("__key__", "mp4", "flac", "json")}
-
-
-def _sync(job: Job) -> Row:
-    assert job.check is not None
-    clips = json.loads(job.path("clips", "json").read_text())
-    timeline, count = Timeline(dropped=clips["dropped"]), 0
-    with whole_file(job.path("sync", "tar")) as partial, _tar(partial) as tar:
-        for sample in samples(job.path("clips", "tar")):
-            clip = decode_sample(sample)
-            first = clock.frames(clip.meta["start"])
-            last = first + len(clip.frames)
-            offset, confidence = job.check(clip.frames, clip.audio)
-            if offset is None or abs(offset) > job.max_offset:
-                timeline.drop(first, last, "sync undecided" if offset is None else "out of sync")
-                continue
-            tar.write(corrected(sample, offset, confidence))
-            timeline.drop(first, last, "out of sync")  # the ends, which a correction takes off
-            timeline.keep(first + max(0, offset), last - max(0, -offset))
-            count += 1
-    begin, end = clips["interval"]
-    return _told(job, timeline, begin, end, count)
-
-
-def corrected(sample: dict[str, Any], offset: int, confidence: float) -> dict[str, Any]:
-    """A sample with its sound moved to its picture, as much shorter as it moved.
-
-    Args:
-        sample: As a shard holds it.
-        offset: Frames by which the sound is early.
-        confidence: Of that; both are noted in the JSON.
-    """
-    clip = decode_sample(sample)
-    meta = clip.meta | {"offset_found": clock.seconds(offset), "confidence": round(confidence, 4)}
-    if not offset:
-        return sample | {"json": json.dumps(meta).encode()}
-    # sound that is early by n frames: what belongs to picture i was heard n frames before
-    length = len(clip.frames) - abs(offset)
-    picture, sound = max(0, offset), max(0, -offset)
-    for name in ("boxes", "landmarks"):
-        if name in meta:
-            meta[name] = meta[name][picture : picture + length]
-    meta |= {"start": clock.seconds(clock.frames(meta["start"]) + picture), "seconds": clock.seconds(length)}
-    samples_ = clip.audio[sound * clock.SAMPLES_PER_FRAME : (sound + length) * clock.SAMPLES_PER_FRAME]
-    return _encoded(sample["__key__"], clip.frames[picture : picture + length], samples_, meta)
+    return encoded(f"{job.key}_{number:03d}", part.frames, sound, meta)
