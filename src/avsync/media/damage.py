@@ -7,6 +7,7 @@ and compared in the end with what the container declares.
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from avsync.media.size import missing_bytes
 
 PLAIN = {"video": "picture", "audio": "sound"}
 
-SHORT = 0.5
-"""Seconds that a stream may end before its declared end: priming, padding and the last packet are counted by some
-writers and not by others, up to four packets of 1024 samples at 8 kHz."""
+SHORT = {"video": 0.5, "audio": 0.2}
+"""Seconds that a stream may end before its declared end. The picture: nobody knows how long a last frame lasts. The
+sound: padding, which some writers count and others do not, at most a packet (1024 samples at 8 kHz: 0.13 s)."""
 
 HOLE = 0.2
 """Seconds without a packet that count as a hole. Either stream may have holes by right (a still screen, a muted
@@ -41,6 +42,7 @@ class StreamAccount:
     Attributes:
         kind: ``video`` or ``audio``.
         declared: End by the container's header, None when it does not say.
+        slack: Seconds that the stream may end before it.
         count: Pictures, or samples of one channel.
         first: Time of the first frame, None before there is one.
         end: End of the last frame.
@@ -52,6 +54,7 @@ class StreamAccount:
 
     kind: str
     declared: float | None = None
+    slack: float = 0.0
     count: int = 0
     first: float | None = None
     end: float = 0.0
@@ -117,7 +120,7 @@ class StreamAccount:
             total = sum(self.faults.values())
             times = "" if total == 1 else f", {total} faults in all"
             return f"the {plain} is damaged {where} ({self.reason}{times}); get a whole copy"
-        if self.declared is not None and self.end < self.declared - SHORT:
+        if self.declared is not None and self.end < self.declared - self.slack:
             return (
                 f"the {plain} ends at {self.end - origin:.2f} s of {self.declared - origin:.2f} s declared: "
                 "the file is cut or damaged; get a whole copy"
@@ -150,7 +153,9 @@ class Account:
     def open(self, path: str | Path, container: InputContainer, stream: Stream) -> StreamAccount:
         """Start (again) to account for a stream."""
         self.path = Path(path)
-        opened = StreamAccount(stream.type, _declared_end(container, stream))
+        opened = StreamAccount(stream.type, _declared_end(container, stream), SHORT[stream.type])
+        if container.format.name == "avi" and stream.type == "video":  # counted, not timed: one lost picture is a shift
+            opened.slack = 1.5 * float(stream.time_base or 0)
         self.streams[stream.type] = opened
         if opened.declared is None and {one.type for one in container.streams} == set(self.streams):
             self.declared = _declared_by_file(container)
@@ -171,21 +176,15 @@ class Account:
         for stream in self.streams.values():
             if problem := stream.problem(self.origin):
                 return problem
-        if self.declared is not None and (end := max(one.end for one in self.streams.values())) < self.declared - SHORT:
+        if (
+            self.declared is not None
+            and (end := max(one.end for one in self.streams.values())) < self.declared - SHORT["video"]
+        ):
             return (
                 f"picture and sound end at {end - self.origin:.2f} s of {self.declared - self.origin:.2f} s declared: "
                 "the file is cut or damaged; get a whole copy"
             )
-        both = (
-            [
-                (max(a, c), min(b, d))
-                for a, b in self.streams["video"].holes
-                for c, d in self.streams["audio"].holes
-                if min(b, d) - max(a, c) > HOLE / 2
-            ]
-            if len(self.streams) == 2
-            else []
-        )
+        both = self._holes_in_both()
         if both:
             start, end = both[0]
             return (
@@ -193,6 +192,11 @@ class Account:
                 "the file is damaged there; get a whole copy"
             )
         return None
+
+    def _holes_in_both(self) -> list[tuple[float, float]]:
+        holes = [stream.holes for stream in self.streams.values()]
+        both = [(max(a, c), min(b, d)) for (a, b), (c, d) in product(*holes)] if len(holes) == 2 else []
+        return [(start, end) for start, end in both if end - start > HOLE / 2]
 
 
 def _declared_end(container: InputContainer, stream: Stream) -> float | None:

@@ -46,7 +46,9 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float) -> None:
             with av.open(f"file:{temporary}", "w", container_options={"fflags": "+bitexact"}) as written:
                 _copy(given, written, delays)
         except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(f"{target}: {suffix or 'this container'} cannot hold {source} ({error})") from error
+            raise MediaError(
+                f"{target}: {suffix or 'this container'} cannot hold {source} ({error}); write .mkv"
+            ) from error
 
 
 def _copy(given: InputContainer, written: OutputContainer, delays: dict[bool, float]) -> None:
