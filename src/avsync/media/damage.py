@@ -14,7 +14,7 @@ from typing import Any
 from av.container import InputContainer
 from av.stream import Stream
 
-from avsync.media.size import missing_bytes
+from avsync.media.size import missing_bytes, movie_seconds
 
 PLAIN = {"video": "picture", "audio": "sound"}
 
@@ -141,7 +141,7 @@ class Account:
     Attributes:
         path: The file, None before anything was read.
         origin: Container time of the file clock's 0, s.
-        declared: End of the file by its header in container time, where single streams are not told.
+        declared: End of the file by its header in container time, once all its streams were read.
         streams: What was decoded, by ``video`` and ``audio``; a stream that was not read is not there.
     """
 
@@ -157,8 +157,8 @@ class Account:
         if container.format.name == "avi" and stream.type == "video":  # counted, not timed: one lost picture is a shift
             opened.slack = 1.5 * float(stream.time_base or 0)
         self.streams[stream.type] = opened
-        if opened.declared is None and {one.type for one in container.streams} == set(self.streams):
-            self.declared = _declared_by_file(container)
+        if len(container.streams) == len(self.streams):  # a third one may be the longest
+            self.declared = _declared_by_file(container, self.path)
         return opened
 
     def end(self, kind: str) -> float | None:
@@ -215,8 +215,10 @@ def _declared_end(container: InputContainer, stream: Stream) -> float | None:
     return None
 
 
-def _declared_by_file(container: InputContainer) -> float | None:
-    """End by the header of the whole file; only Matroska's is not FFmpeg's own estimate."""
+def _declared_by_file(container: InputContainer, path: Path) -> float | None:
+    """End by the header of the whole file, container time; FFmpeg's own estimates do not count."""
+    if "mp4" in container.format.name:
+        return movie_seconds(path)
     estimated = any(stream.duration for stream in container.streams)
     if "matroska" not in container.format.name or estimated or not container.duration:
         return None

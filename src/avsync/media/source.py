@@ -160,9 +160,15 @@ def packets(container: InputContainer, streams: list[Stream], failed: Callable[[
                     failures = 0
                     yield packet
             return
+        except IndexError:  # PyAV knows no stream that turns up later; none of ours, so no damage
+            failures += 1
         except av.error.FFmpegError as error:
             failures += 1
             failed(reason(error))
+    for stream in streams:  # the decoder may still hold frames
+        flush = av.Packet()
+        flush.stream = stream
+        yield flush
 
 
 def decode_bytes(data: bytes, format: str) -> list[Any]:
