@@ -67,6 +67,17 @@ def test_a_gap_in_the_sound_is_silence_of_its_length(tmp_path):
     assert np.abs(sound[24_100:39_900]).max() == pytest.approx(0.5, abs=0.01)
 
 
+def test_timestamps_that_jump_by_hours_are_refused(tmp_path):
+    sound, picture = tmp_path / "sound.mkv", tmp_path / "picture.mkv"
+    tone = np.ones((1, 16_000)) / 2
+    _write_sound(sound, [(0, tone), (4000, tone)])
+    _write_times(picture, [0, 0.04, 40_000], [0, 50, 100])
+    with pytest.raises(MediaError, match="3999 s empty"):
+        read_audio(sound)
+    with pytest.raises(MediaError, match="39999|40000 s empty"):
+        list(read_frames(picture))
+
+
 def test_jitter_in_the_timestamps_makes_no_clicks(tmp_path):
     path = tmp_path / "jitter.mkv"
     rate, block = 44_100, 1024

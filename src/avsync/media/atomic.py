@@ -21,7 +21,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     folder = target.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise MediaError(f"{target}: cannot be written: {folder} is not a folder that may be written to")
+        raise MediaError(f"{target}: cannot be written: {folder} is no folder that may be written to; give another")
     temporary = folder / f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"
     try:
         yield temporary

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from av.container import InputContainer
-from av.stream import Stream
 
-from avsync.media.size import missing_bytes
+from avsync.media.size import missing_bytes, movie_seconds
 
 PLAIN = {"video": "picture", "audio": "sound"}
 
-SHORT = 0.5
-"""Seconds that a stream may end before its declared end: priming, padding and the last packet are counted by some
-writers and not by others, up to four packets of 1024 samples at 8 kHz."""
+SHORT = {"video": 0.5, "audio": 0.2}
+"""Seconds that a stream may end before its declared end. The picture: nobody knows how long a last frame lasts. The
+sound: padding, which some writers count and others do not, at most a packet (1024 samples at 8 kHz: 0.13 s)."""
 
 HOLE = 0.2
-"""Seconds without a packet that count as a hole. Either stream may have holes by right (a still screen, a muted
+"""Seconds without a frame that count as a hole. Either stream may have holes by right (a still screen, a muted
 microphone); a hole in both at once is a stretch of the file that nobody could read."""
+
+SILENT_OPUS = 0.45
+"""The same for Opus, which in silence may send only one packet of 20 ms in 400 ms."""
 
 BACK = 1.0
 """Seconds that timestamps may run back: more is a recording glued to another one."""
@@ -41,17 +43,21 @@ class StreamAccount:
     Attributes:
         kind: ``video`` or ``audio``.
         declared: End by the container's header, None when it does not say.
+        slack: Seconds that the stream may end before it.
+        hole: Seconds without a frame that count as a hole.
         count: Pictures, or samples of one channel.
         first: Time of the first frame, None before there is one.
         end: End of the last frame.
         faults: How often each kind of damage was met.
         reason: The first one.
         at: The time before it; None at the very start.
-        holes: Stretches (from, to) without a frame, longer than 0.2 s.
+        holes: Stretches (from, to) without a frame.
     """
 
     kind: str
     declared: float | None = None
+    slack: float = 0.0
+    hole: float = HOLE
     count: int = 0
     first: float | None = None
     end: float = 0.0
@@ -63,6 +69,7 @@ class StreamAccount:
     def __post_init__(self) -> None:
         self._waiting: list[int] = []
         self._started = False
+        self._last = self._spacing = 0.0
 
     def fault(self, reason: str) -> None:
         """Count one piece of damage."""
@@ -93,11 +100,13 @@ class StreamAccount:
         self.count += samples
         time = self.end if frame.time is None else float(frame.time)
         if self.first is None:
-            self.first = self.end = time
-        if time > self.end + HOLE:
+            self.first = self.end = self._last = time
+        if time > self.end + self.hole:
             self.holes.append((self.end, time))
         if time < self.end - BACK:
             self.fault(f"timestamps that run back by {self.end - time:.1f} s")
+        self._spacing = time - self._last
+        self._last = time
         lasts = frame.duration * frame.time_base if self.kind == "video" else samples / frame.sample_rate
         self.end = max(self.end, time + float(lasts or 0))
 
@@ -117,7 +126,8 @@ class StreamAccount:
             total = sum(self.faults.values())
             times = "" if total == 1 else f", {total} faults in all"
             return f"the {plain} is damaged {where} ({self.reason}{times}); get a whole copy"
-        if self.declared is not None and self.end < self.declared - SHORT:
+        # a last picture may last as long as the one before it
+        if self.declared is not None and self.end < self.declared - max(self.slack, self._spacing):
             return (
                 f"the {plain} ends at {self.end - origin:.2f} s of {self.declared - origin:.2f} s declared: "
                 "the file is cut or damaged; get a whole copy"
@@ -138,7 +148,7 @@ class Account:
     Attributes:
         path: The file, None before anything was read.
         origin: Container time of the file clock's 0, s.
-        declared: End of the file by its header in container time, where single streams are not told.
+        declared: End of the file by its header in container time, once all its streams were read.
         streams: What was decoded, by ``video`` and ``audio``; a stream that was not read is not there.
     """
 
@@ -147,13 +157,17 @@ class Account:
     declared: float | None = None
     streams: dict[str, StreamAccount] = field(default_factory=dict)
 
-    def open(self, path: str | Path, container: InputContainer, stream: Stream) -> StreamAccount:
+    def open(self, path: str | Path, container: InputContainer, stream: Any) -> StreamAccount:
         """Start (again) to account for a stream."""
         self.path = Path(path)
-        opened = StreamAccount(stream.type, _declared_end(container, stream))
+        opened = StreamAccount(stream.type, _declared_end(container, stream), SHORT[stream.type])
+        if container.format.name == "avi" and stream.type == "video":  # counted, not timed: one lost picture is a shift
+            opened.slack = 1.5 * float(stream.time_base or 0)
+        if stream.codec_context.name.endswith("opus"):
+            opened.hole = SILENT_OPUS
         self.streams[stream.type] = opened
-        if opened.declared is None and {one.type for one in container.streams} == set(self.streams):
-            self.declared = _declared_by_file(container)
+        if len(container.streams) == len(self.streams):  # a third one may be the longest
+            self.declared = _declared_by_file(container, self.path)
         return opened
 
     def end(self, kind: str) -> float | None:
@@ -171,31 +185,33 @@ class Account:
         for stream in self.streams.values():
             if problem := stream.problem(self.origin):
                 return problem
-        if self.declared is not None and (end := max(one.end for one in self.streams.values())) < self.declared - SHORT:
+        end = max((one.end for one in self.streams.values()), default=0.0)
+        if self.declared is not None and end < self.declared - SHORT["video"]:
             return (
                 f"picture and sound end at {end - self.origin:.2f} s of {self.declared - self.origin:.2f} s declared: "
                 "the file is cut or damaged; get a whole copy"
             )
-        both = (
-            [
-                (max(a, c), min(b, d))
-                for a, b in self.streams["video"].holes
-                for c, d in self.streams["audio"].holes
-                if min(b, d) - max(a, c) > HOLE / 2
-            ]
-            if len(self.streams) == 2
-            else []
-        )
-        if both:
-            start, end = both[0]
+        if hole := self._hole_in_both():
             return (
-                f"picture and sound are missing from {start - self.origin:.2f} to {end - self.origin:.2f} s: "
+                f"picture and sound are missing from {hole[0] - self.origin:.2f} to {hole[1] - self.origin:.2f} s: "
                 "the file is damaged there; get a whole copy"
             )
         return None
 
+    def _hole_in_both(self) -> tuple[float, float] | None:
+        """The last hole that the picture and the sound share."""
+        if len(self.streams) < 2:
+            return None
+        one, other = (list(stream.holes) for stream in self.streams.values())
+        while one and other:
+            start, end = max(one[-1][0], other[-1][0]), min(one[-1][1], other[-1][1])
+            if end - start > HOLE / 2:
+                return start, end
+            (one if one[-1][0] > other[-1][0] else other).pop()
+        return None
 
-def _declared_end(container: InputContainer, stream: Stream) -> float | None:
+
+def _declared_end(container: InputContainer, stream: Any) -> float | None:
     """Container time of the end of a stream where the header tells; estimates of FFmpeg's do not count."""
     name, base = container.format.name, float(stream.time_base or 0)
     if "mp4" in name and stream.duration:
@@ -211,8 +227,10 @@ def _declared_end(container: InputContainer, stream: Stream) -> float | None:
     return None
 
 
-def _declared_by_file(container: InputContainer) -> float | None:
-    """End by the header of the whole file; only Matroska's is not FFmpeg's own estimate."""
+def _declared_by_file(container: InputContainer, path: Path) -> float | None:
+    """End by the header of the whole file, container time; FFmpeg's own estimates do not count."""
+    if "mp4" in container.format.name:
+        return movie_seconds(path)
     estimated = any(stream.duration for stream in container.streams)
     if "matroska" not in container.format.name or estimated or not container.duration:
         return None

@@ -46,7 +46,9 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float) -> None:
             with av.open(f"file:{temporary}", "w", container_options={"fflags": "+bitexact"}) as written:
                 _copy(given, written, delays)
         except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(f"{target}: {suffix or 'this container'} cannot hold {source} ({error})") from error
+            raise MediaError(
+                f"{target}: {suffix or 'this container'} cannot hold {source} ({error}); write .mkv"
+            ) from error
 
 
 def _copy(given: InputContainer, written: OutputContainer, delays: dict[bool, float]) -> None:
@@ -61,11 +63,15 @@ def _copy(given: InputContainer, written: OutputContainer, delays: dict[bool, fl
         copy.disposition = stream.disposition
         streams[stream.index] = copy
     decoded_last: dict[int, int] = {}
+    untold: dict[int, int] = {}
     packet: Any
     for packet in given.demux([stream for stream in given.streams if stream.index in streams]):
-        if packet.dts is None and packet.pts is None:
-            continue
         index = packet.stream.index
+        if packet.dts is None and packet.pts is None:
+            if not packet.size:
+                continue
+            packet.dts = untold.get(index, 0)  # program streams give a time to only some packets
+        untold[index] = (packet.pts if packet.dts is None else packet.dts) + (packet.duration or 0)
         move(packet, delays[packet.stream.type == "audio"], decoded_last.get(index))
         decoded_last[index] = packet.dts
         packet.stream = streams[index]

@@ -1,5 +1,6 @@
-"""Whether a file is as long as its own structure says: the surest and cheapest sign of a cut copy."""
+"""How long a file says that it is, in bytes and in time: what FFmpeg reads past, and the surest sign of a cut copy."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,25 +23,43 @@ def missing_bytes(path: str | Path) -> int:
             if len(head) > sync + packet and head[sync] == head[sync + packet] == 0x47:
                 return -size % packet
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
-            return max(0, _boxes(file, size) - size)
+            return max(0, max((end for _, _, end in _boxes(file, 0, size)), default=0) - size)
         if head[:4] == b"RIFF":
             return max(0, _chunks(file, size) - size)
         return max(0, _segment(head) - size) if head[:4] == _EBML else 0
 
 
-def _boxes(file: BinaryIO, size: int) -> int:
-    """End of the last top-level box of an MP4; a box may be far longer than what a read could skip."""
-    end = 0
-    while end + 8 <= size:
-        file.seek(end)
+def movie_seconds(path: str | Path) -> float | None:
+    """Duration in the movie header of an MP4 or MOV, of its longest track; None where there is none."""
+    with Path(path).open("rb") as file:
+        for kind, body, end in _boxes(file, 0, Path(path).stat().st_size):
+            if kind == b"moov":
+                for inner, start, _ in _boxes(file, body, end):
+                    if inner == b"mvhd":
+                        file.seek(start)
+                        return _movie_header(file.read(32))
+    return None
+
+
+def _movie_header(head: bytes) -> float | None:
+    wide = head[:1] == b"\x01"
+    scale, units = (head[20:24], head[24:32]) if wide else (head[12:16], head[16:20])
+    told = any(units) and any(scale) and units != b"\xff" * len(units)
+    return int.from_bytes(units, "big") / int.from_bytes(scale, "big") if told else None
+
+
+def _boxes(file: BinaryIO, at: int, size: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start of the content and end of the boxes of an MP4 that start before ``size``."""
+    while at + 8 <= size:
+        file.seek(at)
         head = file.read(16)
-        length = int.from_bytes(head[:4], "big")
+        kind, length, body = head[4:8], int.from_bytes(head[:4], "big"), at + 8
         if length == 1:
-            length = int.from_bytes(head[8:16], "big")
-        if length < 8 or not head[4:8].isalnum():  # up to the end, or something appended that is no box
-            return size
-        end += length
-    return end
+            length, body = int.from_bytes(head[8:16], "big"), at + 16
+        if length < 8 or not kind.isalnum():  # up to the end, or something appended that is no box
+            return
+        at += length
+        yield kind, body, at
 
 
 def _chunks(file: BinaryIO, size: int) -> int:

@@ -38,23 +38,25 @@ def open_media(path: str | Path) -> InputContainer:
         # "file:" and the list of protocols keep names like concat:a and playlists from reading anything else
         return av.open(f"file:{file}", options={"protocol_whitelist": "file", "fflags": "+genpts"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{file}: not a media file that can be read ({reason(error)})") from error
+        raise MediaError(
+            f"{file}: not a media file that can be read ({reason(error)}); get a whole media file"
+        ) from error
 
 
 def _require_binary_file(file: Path) -> None:
     if file.is_dir():
         raise MediaError(f"{file}: is a folder; give one media file")
     if not file.exists():
-        raise MediaError(f"{file}: no such file")
+        raise MediaError(f"{file}: no such file; give a media file that is there")
     try:
         with file.open("rb") as stream:
             head = stream.read(4096)
     except OSError as error:
-        raise MediaError(f"{file}: cannot be read ({error.strerror})") from error
+        raise MediaError(f"{file}: cannot be read ({error.strerror}); give a media file that may be read") from error
     if not head:
         raise MediaError(f"{file}: is empty; give a media file")
     if _is_text(head):
-        raise MediaError(f"{file}: is a text file, not a video (a saved web page or a playlist?)")
+        raise MediaError(f"{file}: is a text file (a saved web page or a playlist?), not a video; get the video itself")
 
 
 def _is_text(head: bytes) -> bool:
@@ -158,9 +160,15 @@ def packets(container: InputContainer, streams: list[Stream], failed: Callable[[
                     failures = 0
                     yield packet
             return
+        except IndexError:  # PyAV knows no stream that turns up later; none of ours, so no damage
+            failures += 1
         except av.error.FFmpegError as error:
             failures += 1
             failed(reason(error))
+    for stream in streams:  # the decoder may still hold frames
+        flush = av.Packet()
+        flush.stream = stream
+        yield flush
 
 
 def decode_bytes(data: bytes, format: str) -> list[Any]:
@@ -174,13 +182,19 @@ def decode_bytes(data: bytes, format: str) -> list[Any]:
             declared = container.streams.audio[0].duration
             frames = list(container.decode(audio=0))
     except (av.error.FFmpegError, IndexError) as error:
-        raise MediaError(f"{len(data)} bytes that should be {format} do not decode ({reason(error)})") from error
+        raise MediaError(
+            f"{len(data)} bytes that should be {format} do not decode ({reason(error)}); write them again"
+        ) from error
     count = sum(frame.samples for frame in frames)
     if not count or (declared and count != declared):
-        raise MediaError(f"{len(data)} bytes of {format} hold {count} samples of {declared or 'some'}; damaged")
+        raise MediaError(
+            f"{len(data)} bytes of {format} hold {count} samples of {declared or 'some'}; damaged, write it again"
+        )
     return frames
 
 
 def reason(error: BaseException) -> str:
     """What FFmpeg says, without its numbers and names of files."""
+    if isinstance(error, PermissionError):  # -1 of a decoder, which is no number of an error
+        return "invalid data"
     return str(getattr(error, "strerror", None) or error).splitlines()[0]

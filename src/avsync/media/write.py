@@ -83,7 +83,7 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
                     sound.delay = max(0.0, audio_offset) + early / sample_rate
                 _mux(picture, sound, chain([first], remaining))
         except (av.error.FFmpegError, ValueError) as error:
-            raise MediaError(f"{path}: cannot be written ({error})") from error
+            raise MediaError(f"{path}: cannot be written ({error}); choose another suffix or codec") from error
 
 
 def encode_video(frames: np.ndarray, fps: float = FPS, crf: int = 18) -> bytes:
