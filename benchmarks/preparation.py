@@ -23,7 +23,8 @@ from avsync.data.preparation import prepare
 from avsync.data.sources import Source, videos
 from avsync.faces.follow import follow
 from avsync.faces.shots import with_cuts
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.media.source import decode
 from avsync.media.write import encode_flac, encode_video, write_video
 from avsync.synthetic.generate import generate_talkers

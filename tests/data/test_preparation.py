@@ -16,7 +16,8 @@ from avsync.data.shards import read_clips, read_index
 from avsync.data.sources import Source, videos
 from avsync.data.stages import prepare_source
 from avsync.errors import AvsyncError
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 from avsync.synthetic.fixtures import tiny_talkers
 

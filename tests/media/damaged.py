@@ -9,7 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 
 GOOD, DAMAGED = "good", "damaged"

@@ -8,7 +8,8 @@ import av
 import numpy as np
 
 from avsync.media.damage import Account
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 
 FINE = 100

@@ -10,8 +10,9 @@ from flash_click import draw_as_cameras_do
 from avsync.errors import MediaError
 from avsync.media.damage import Account
 from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
 from avsync.media.size import missing_bytes, movie_seconds
+from avsync.media.sound import read_audio
 
 DEADLINE = 10.0
 EVEN = 0.5

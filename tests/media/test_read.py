@@ -11,7 +11,8 @@ from flash_click import draw
 
 from avsync.errors import MediaError
 from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 
 

@@ -10,7 +10,8 @@ from flash_click import draw, draw_as_cameras_do, find, lag
 from avsync.errors import MediaError
 from avsync.media.damage import Account
 from avsync.media.probe import probe
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.media.write import shift_audio, write_video
 
 HALF_FRAME = 0.020

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from avsync.errors import AvsyncError
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.synthetic.fixtures import flash_and_click
 from avsync.synthetic.generate import generate_talkers
 

@@ -8,7 +8,8 @@ import pytest
 from avsync.faces.detect import FaceDetector, FaceMesh
 from avsync.faces.vision import cv2
 from avsync.media.probe import probe
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
 from avsync.synthetic.face import Face
 from avsync.synthetic.identity import draw_identity
 from avsync.synthetic.mouth import mouth_shape

@@ -19,7 +19,8 @@ from avsync.alignment.offset import Estimate, estimate
 from avsync.data.speech import speech_near, speech_share
 from avsync.errors import MediaError, NoFaceError
 from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
 
 PIECE_SECONDS = 20.0
@@ -132,10 +133,10 @@ def measure(
     shortest = clock.seconds(clock.WINDOW_FRAMES)
     if info.duration < shortest:
         raise MediaError(f"{path} lasts {info.duration:.2f} s; a window is {shortest} s: give a longer video")
-    audio = read_audio(path)
+    sound = Sound(path)
     tracks: dict[int, list[Compared]] = {}
     for piece in _whole_picture(path, net) if crop == "none" else _faces(path, net, progress):
-        tracks.setdefault(piece.track, []).append(_compare(piece, audio, net, search))
+        tracks.setdefault(piece.track, []).append(_compare(piece, *_around(piece, sound, search), net, search))
     if not tracks:
         raise NoFaceError(
             f"no face was found in {path} for as long as {shortest} s; a visible face is needed "
@@ -157,8 +158,8 @@ def measure_clip(
         calibration: The same.
         search: The same.
     """
-    piece = Piece(0, 0.0, frames)
-    return _track(0, [_compare(piece, audio, net, search)], (calibration or {}).get("unmatched", {}))
+    compared = _compare(Piece(0, 0.0, frames), audio, 0, net, search)
+    return _track(0, [compared], (calibration or {}).get("unmatched", {}))
 
 
 def _faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | None) -> Iterator[Piece]:
@@ -213,23 +214,30 @@ class Compared:
     weight: Tensor
 
 
-@torch.inference_mode()
-def _compare(piece: Piece, audio: np.ndarray, net: SyncNet, search: int) -> Compared:
-    """Embed a piece and the sound around it, as far as the search reaches."""
-    device = next(net.parameters()).device
-    first, length = clock.frames(piece.start), len(piece.frames)
+def _around(piece: Piece, sound: Sound, search: int) -> tuple[np.ndarray, int]:
+    """The sound of a piece as far around it as the search reaches, and the frame that it starts with."""
+    first, last = clock.frames(piece.start), clock.frames(piece.start) + len(piece.frames)
     begin = max(0, first - search)
-    end = min(math.ceil(len(audio) / clock.SAMPLES_PER_FRAME), first + length + search)
-    sound = np.zeros(max(end - begin, clock.WINDOW_FRAMES) * clock.SAMPLES_PER_FRAME, np.float32)
-    heard = audio[begin * clock.SAMPLES_PER_FRAME : end * clock.SAMPLES_PER_FRAME]
-    sound[: len(heard)] = heard
-    waveform = torch.from_numpy(sound)
+    heard = sound.cut(begin * clock.SAMPLES_PER_FRAME, (last + search) * clock.SAMPLES_PER_FRAME)
+    # pieces come in the order of their ends, none longer than this
+    sound.forget((last - clock.frames(PIECE_SECONDS) - search) * clock.SAMPLES_PER_FRAME)
+    return heard, begin
+
+
+@torch.inference_mode()
+def _compare(piece: Piece, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
+    """Embed a piece and the sound around it, which starts with frame ``begin``."""
+    device = next(net.parameters()).device
+    length = math.ceil(len(heard) / clock.SAMPLES_PER_FRAME)
+    waveform = torch.zeros(max(length, clock.WINDOW_FRAMES) * clock.SAMPLES_PER_FRAME)
+    waveform[: len(heard)] = torch.from_numpy(heard)
     video = net.embed_video(torch.from_numpy(piece.frames)[None].to(device))[0].cpu()
     voice = net.embed_audio(waveform[None].to(device))[0].cpu()
-    distances = distance_matrix(video, voice, search, start=first - begin)
+    start = clock.frames(piece.start) - begin
+    distances = distance_matrix(video, voice, search, start=start)
     near = speech_near(speech_share(waveform), search)
-    index = (torch.arange(len(video)) + first - begin).clamp(max=len(near) - 1)
-    return Compared(piece.start, piece.start + clock.seconds(length), distances, near[index])
+    index = (torch.arange(len(video)) + start).clamp(max=len(near) - 1)
+    return Compared(piece.start, piece.start + clock.seconds(len(piece.frames)), distances, near[index])
 
 
 def _track(number: int, pieces: list[Compared], chances: dict[str, float]) -> TrackResult:

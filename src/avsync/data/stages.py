@@ -27,7 +27,8 @@ from avsync.errors import AvsyncError, MediaError
 from avsync.media.atomic import whole_file
 from avsync.media.damage import Account
 from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.read import read_audio, read_frames
+from avsync.media.read import read_frames
+from avsync.media.sound import Sound
 from avsync.media.watchdog import watchdog
 
 
@@ -100,60 +101,58 @@ class _Reading:
 def _clips(job: Job) -> Row:
     source, settings = job.source, job.settings
     apart = source.audio is not None and probe(source.path).audio is None
-    picture, sound = Account(), Account()
+    seen, heard = Account(), Account()
     reading, timeline = _Reading(), Timeline("too short" if settings.crop == "frame" else "no face")
     with watchdog(settings.deadline, source.path) as dog:
-        audio = read_audio(source.audio if apart and source.audio else source.path, account=sound)
-        heard = _heard(source, audio)
-        frames = dog.following(reading.of(read_frames(source.path, account=picture), source))
+        sound = Sound(source.audio if apart and source.audio else source.path, account=heard)
+        frames = dog.following(reading.of(read_frames(source.path, account=seen), source))
         with whole_file(job.path("clips", "tar")) as partial, writer(partial) as tar:
             count = 0
             for stretch in stretches(frames, settings, timeline):
-                for part in _with_sound(stretch, heard, settings, timeline):
-                    tar.write(_sample(job, count, part, audio))
+                for part, samples in _with_sound(stretch, sound, settings, timeline):
+                    tar.write(_sample(job, count, part, samples))
                     timeline.keep(part.first, part.last)
                     count += 1
                 dog.start()
-    if reason := _damage(source, picture, sound):
+        ends = round(sound.end() / clock.SAMPLES_PER_FRAME) if source.end is None else clock.frames(source.end)
+    if reason := _damage(source, seen, heard):
         job.path("clips", "tar").unlink()  # never kept as whole
-        ends = (account.end(kind) for account, kind in ((picture, "video"), (sound, "audio")))
-        return failed(job, f"{source.path}: {reason}", max(end or 0.0 for end in ends))
+        decoded = (account.end(kind) for account, kind in ((seen, "video"), (heard, "audio")))
+        return failed(job, f"{source.path}: {reason}", max(end or 0.0 for end in decoded))
     begin = clock.frames(source.start)
+    end = max(reading.last, ends)
     timeline.drop(begin, reading.first or begin, "no picture")
-    timeline.drop(reading.last, heard[1], "no picture")
-    end = max(reading.last, heard[1])
-    return told(job, timeline, begin, end if source.end is None else min(end, clock.frames(source.end)), count)
+    timeline.drop(reading.last, end, "no picture")
+    return told(job, timeline, begin, end, count)
 
 
-def _heard(source: Source, audio: np.ndarray) -> tuple[int, int]:
-    """First frame with sound, and the one after the last."""
-    info = probe(source.path).audio
-    start = 0.0 if info is None else info.start
-    return clock.frames(start), round(len(audio) / clock.SAMPLES_PER_FRAME)
+def _with_sound(
+    stretch: Stretch, sound: Sound, settings: Settings, timeline: Timeline
+) -> Iterator[tuple[Stretch, np.ndarray]]:
+    """The part of a stretch that has sound, if it is long enough, and its sound."""
+    begin = min(max(stretch.first, clock.frames(sound.start)), stretch.last)
+    samples = sound.cut(begin * clock.SAMPLES_PER_FRAME, stretch.last * clock.SAMPLES_PER_FRAME)
+    end = begin + round(len(samples) / clock.SAMPLES_PER_FRAME)
+    timeline.drop(stretch.first, begin, "no sound")
+    timeline.drop(end, stretch.last, "no sound")
+    if end - begin >= clock.frames(settings.min_seconds):
+        whole = np.zeros((end - begin) * clock.SAMPLES_PER_FRAME, np.float32)
+        whole[: len(samples)] = samples[: len(whole)]
+        yield stretch.part(begin, end), whole
+    else:
+        timeline.drop(begin, end, "too short")
+    # stretches come in the order of their ends, none longer than this
+    sound.forget((stretch.last - clock.frames(settings.max_seconds)) * clock.SAMPLES_PER_FRAME)
 
 
-def _with_sound(stretch: Stretch, heard: tuple[int, int], settings: Settings, timeline: Timeline) -> Iterator[Stretch]:
-    first, last = max(stretch.first, heard[0]), min(stretch.last, heard[1])
-    timeline.drop(stretch.first, min(first, stretch.last), "no sound")
-    timeline.drop(max(last, stretch.first), stretch.last, "no sound")
-    if last - first >= clock.frames(settings.min_seconds):
-        yield stretch.part(first, last)
-    elif last > first:
-        timeline.drop(first, last, "too short")
-
-
-def _damage(source: Source, picture: Account, sound: Account) -> str | None:
+def _damage(source: Source, seen: Account, heard: Account) -> str | None:
     """What is wrong with what was read; of a file that was not read to its end, only faults met on the way."""
     if source.end is None:
-        return picture.problem() or sound.problem()
-    faulty = [stream for account in (picture, sound) for stream in account.streams.values() if stream.faults]
+        return seen.problem() or heard.problem()
+    faulty = [stream for account in (seen, heard) for stream in account.streams.values() if stream.faults]
     return faulty[0].problem(0.0) if faulty else None
 
 
-def _sample(job: Job, number: int, part: Stretch, audio: np.ndarray) -> dict[str, Any]:
-    first, last = part.first * clock.SAMPLES_PER_FRAME, part.last * clock.SAMPLES_PER_FRAME
-    sound = np.zeros(last - first, np.float32)
-    heard = audio[first:last]
-    sound[: len(heard)] = heard
+def _sample(job: Job, number: int, part: Stretch, samples: np.ndarray) -> dict[str, Any]:
     meta = job.source.meta | {"source": job.source.name, "crop": job.settings.crop} | part.meta()
-    return encoded(f"{job.key}_{number:03d}", part.frames, sound, meta)
+    return encoded(f"{job.key}_{number:03d}", part.frames, samples, meta)

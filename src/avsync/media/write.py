@@ -15,6 +15,7 @@ import av
 import av.error
 import numpy as np
 from av.container import OutputContainer
+from av.video.reformatter import VideoReformatter
 
 from avsync.clock import FPS, SAMPLE_RATE
 from avsync.errors import MediaError
@@ -180,6 +181,7 @@ class _Picture:
         self.stream.pix_fmt = "yuv420p"
         self.stream.codec_context.time_base = 1 / self.rate
         self.stream.codec_context.gop_size = KEY_FRAME_INTERVAL
+        self.converter = VideoReformatter()
         self.delay = 0.0
         self.count = 0
 
@@ -188,7 +190,8 @@ class _Picture:
         return float(self.count / self.rate) + self.delay
 
     def write(self, picture: np.ndarray) -> None:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        given = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame = self.converter.reformat(given, format="yuv420p", threads=1)
         frame.time_base, frame.pts = 1 / self.rate, self.count
         self.count += 1
         self._mux(self.stream.encode(frame))
