@@ -25,7 +25,7 @@ JITTER = 0.010
 """Seconds that timestamps may stray from the count of samples before it is believed to be a gap. Matroska
 rounds to 1 ms; the shortest packet in common use that can be lost whole is 20 ms (Opus)."""
 
-MOST_SILENCE = 3600.0
+MOST_SILENCE = 600.0
 """Seconds that the timestamps may leave empty: no recording does, damage does, and memory is filled for it."""
 
 _SILENT_CHANNELS = {"LFE", "LFE2"}
@@ -50,7 +50,7 @@ def read_frames(path: str | Path, fps: float = FPS, account: Account | None = No
 
     Raises:
         MediaError: At once if the file cannot be opened or has no picture that decodes; later if the timestamps
-            jump by more than an hour.
+            jump by more than ten minutes.
     """
     info = probe(path)
     if info.video is None:
@@ -117,8 +117,8 @@ def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE, account: Accoun
         (S,) float32 in [-1, 1]; sample n belongs to the time n / sample_rate.
 
     Raises:
-        MediaError: The file cannot be opened, has no sound that decodes, or its timestamps leave more than an
-            hour silent.
+        MediaError: The file cannot be opened, has no sound that decodes, or its timestamps leave more than ten
+            minutes silent.
     """
     info = probe(path)
     if info.audio is None:
