@@ -16,10 +16,10 @@ from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 
 
-def _write_sound(path, blocks, rate=16_000, layout="mono"):
-    """FLAC in Matroska from (time in s, samples (channels, n)) blocks."""
+def _write_sound(path, blocks, rate=16_000, layout="mono", codec="flac"):
+    """Sound in Matroska from (time in s, samples (channels, n)) blocks."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("flac", rate=rate)
+        stream = container.add_stream(codec, rate=rate)
         stream.layout = layout
         for time, samples in blocks:
             packed = np.ascontiguousarray((samples.T * 32767).astype(np.int16).reshape(1, -1))
@@ -103,6 +103,14 @@ def test_channels_are_averaged_without_clipping(tmp_path, layout):
     _write_sound(path, [(0, tone)], 48_000, layout)
     assert probe(path).audio.channels == channels
     assert np.abs(read_audio(path)).max() == pytest.approx(0.8, abs=0.02)
+
+
+def test_more_channels_than_can_be_read_are_refused(tmp_path):
+    """Damaged AAC claims 43 of them, for which PyAV reads memory that is not its own."""
+    path = tmp_path / "many.mkv"
+    _write_sound(path, [(0, np.ones((16, 16_000)) / 2)], layout="hexadecagonal", codec="pcm_s16le")
+    with pytest.raises(MediaError, match="neither picture nor sound"):
+        read_audio(path)
 
 
 def test_a_long_recording_does_not_drift(tmp_path):

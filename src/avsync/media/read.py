@@ -20,7 +20,7 @@ from avsync.media.damage import Account
 from avsync.media.probe import probe, quarter_turns
 from avsync.media.source import decode
 
-MOST_SILENCE = 3600.0
+MOST_SILENCE = 600.0
 """Seconds that the timestamps may leave empty: no recording does, damage does, and memory is filled for it."""
 
 _ROUNDING = 0.002
@@ -44,7 +44,7 @@ def read_frames(path: str | Path, fps: float = FPS, account: Account | None = No
 
     Raises:
         MediaError: At once if the file cannot be opened or has no picture that decodes; later if the timestamps
-            jump by more than an hour.
+            jump by more than ten minutes.
     """
     info = probe(path)
     if info.video is None:

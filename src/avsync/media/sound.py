@@ -44,7 +44,7 @@ class Sound:
 
     Raises:
         MediaError: The file cannot be opened or has no sound that decodes; later, when its timestamps leave more than
-            an hour silent.
+            ten minutes silent.
     """
 
     def __init__(self, path: str | Path, sample_rate: int = SAMPLE_RATE, account: Account | None = None):

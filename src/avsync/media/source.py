@@ -8,6 +8,7 @@ import heapq
 import io
 import logging
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,10 @@ from avsync.errors import MediaError
 from avsync.media.damage import PLAIN, Account, StreamAccount
 
 Kind = Literal["video", "audio"]
+
+MOST_CHANNELS = 8
+"""PyAV reads past the end of a frame with more, and damaged AAC may have any number."""
+
 _MOST_FAILURES = 100
 _log = logging.getLogger(__name__)
 
@@ -122,7 +127,8 @@ class Decoder:
         # AVI has no times of presentation, only an order of decoding: the pictures take its times as they come
         self._untimed = container.format.name == "avi" and stream.type == "video"
         self._times: list[int] = []
-        self._step = round(1 / (frame_rate(stream) or FPS) / stream.time_base) if stream.type == "video" else 0
+        self._base = stream.time_base or Fraction(1, av.time_base)
+        self._step = round(1 / (frame_rate(stream) or FPS) / self._base) if stream.type == "video" else 0
         self._next: int | None = None
         self._account = account
 
@@ -140,14 +146,23 @@ class Decoder:
                 self._times.remove(packet.dts)
                 heapq.heapify(self._times)
             return []
-        for frame in frames:
-            if self._times:
-                frame.pts = heapq.heappop(self._times)
-            elif frame.pts is None and self._step:  # program streams give a time to only some pictures
-                frame.pts, frame.time_base = self._next or 0, self._stream.time_base
-            self._next = None if frame.pts is None else frame.pts + self._step
-            self._account.gave(frame)
-        return frames
+        return [self._mended(frame) for frame in frames if self._readable(frame)]
+
+    def _readable(self, frame: Any) -> bool:
+        channels = 0 if self._stream.type == "video" else frame.layout.nb_channels
+        if channels > MOST_CHANNELS:
+            self._account.fault(f"{channels} channels, of which at most {MOST_CHANNELS} can be read")
+        return channels <= MOST_CHANNELS
+
+    def _mended(self, frame: Any) -> Any:
+        frame.time_base = frame.time_base or self._base
+        if self._times:
+            frame.pts = heapq.heappop(self._times)
+        elif frame.pts is None and self._step:  # program streams give a time to only some pictures
+            frame.pts = self._next or 0
+        self._next = None if frame.pts is None else frame.pts + self._step
+        self._account.gave(frame)
+        return frame
 
 
 def packets(container: InputContainer, streams: list[Stream], failed: Callable[[str], None]) -> Iterator[Any]:
