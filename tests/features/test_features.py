@@ -15,9 +15,37 @@ def test_four_steps_a_frame():
     assert LogMel(mels=40)(torch.randn(2, 640 * 7)).shape == (2, 1, 40, 28)
 
 
+def band(hertz: float, features: LogMel) -> int:
+    """The band that a tone is loudest in, between stretches of noise."""
+    noise = 0.05 * torch.randn(16_000, generator=torch.Generator().manual_seed(0))
+    mel = features(torch.cat([noise, tone(hertz), noise])[None])[0, 0]
+    return int(mel[:, 120:180].mean(dim=1).argmax())
+
+
 def test_a_higher_tone_is_in_a_higher_band():
-    bands = [int(LogMel()(tone(hertz)[None])[0, 0].mean(dim=1).argmax()) for hertz in (200, 800, 3000)]
+    bands = [band(hertz, LogMel()) for hertz in (200, 800, 3000)]
     assert bands == sorted(set(bands))
+
+
+def test_a_microphone_changes_little():
+    """Noise that changes its colour, as it is and through a filter that falls by 12 dB towards high frequencies."""
+    draw = torch.Generator().manual_seed(0)
+    audio = torch.randn(1, 32_000, generator=draw).cumsum(1) * 0.02 + torch.randn(1, 32_000, generator=draw)
+    audio = audio * (1 + torch.sin(torch.arange(32_000) / 800))
+    dull = torch.nn.functional.pad(audio, (1, 0))
+    dull = 0.625 * dull[:, 1:] + 0.375 * dull[:, :-1]
+    features = LogMel()
+    assert (features(audio) - features(dull)).abs().mean() < 0.02
+    assert features(audio).abs().mean() > 0.1
+
+
+def test_vocal_tracts_differ_in_training_only():
+    torch.manual_seed(0)
+    features = LogMel(tract=0.2)
+    bands = {band(2000, features) for _ in range(10)}
+    assert max(bands) - min(bands) >= 3
+    features.eval()
+    assert {band(2000, features) for _ in range(3)} == {band(2000, LogMel())}
 
 
 def test_a_click_is_in_the_step_that_holds_it():

@@ -47,10 +47,10 @@ def test_a_clip_at_once_equals_window_by_window(net):
 
 
 def test_it_stays_small(net):
-    """The module's text says about a million parameters: a laptop's worth."""
-    assert sum(parameter.numel() for parameter in net.parameters()) < 1.2e6
+    """The module's text says 1.7 million parameters: a laptop's worth."""
+    assert sum(parameter.numel() for parameter in net.parameters()) < 2e6
 
 
 def test_towers_of_other_sizes():
-    assert VideoTower((4, 8, 8, 8), size=32, embedding=16)(torch.rand(1, 1, 6, 32, 32)).shape == (1, 2, 16)
+    assert VideoTower((4, 8, 8), size=32, embedding=16)(torch.rand(1, 1, 6, 32, 32)).shape == (1, 2, 16)
     assert AudioTower((4, 8, 8), mels=64, embedding=16)(torch.rand(1, 1, 64, 24)).shape == (1, 2, 16)

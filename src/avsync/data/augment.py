@@ -37,11 +37,11 @@ class Augment(nn.Module):
 
     def __init__(  # noqa: PLR0913  each a line of configs/data/shards.yaml
         self,
-        shift: float = 0.05,
-        scale: float = 0.1,
-        rotation: float = 8.0,
-        light: float = 0.4,
-        grain: float = 8.0,
+        shift: float = 0.035,
+        scale: float = 0.07,
+        rotation: float = 6.0,
+        light: float = 0.3,
+        grain: float = 6.0,
         blur: float = 0.3,
         noise_db: tuple[float, float] | None = (12.0, 40.0),
         response_db: float = 8.0,

@@ -49,7 +49,9 @@ class SyncNetTraining(pl.LightningModule):
 
     def training_step(self, batch: dict, index: int) -> Tensor:
         """Loss of a batch."""
-        loss = self.objective(*self(batch), batch["speech"])
+        video, audio = self(batch)
+        with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near distances apart
+            loss = self.objective(video, audio, batch["speech"])
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["audio"]))
         return loss
 
