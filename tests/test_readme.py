@@ -12,7 +12,7 @@ from avsync import cli
 from avsync.media.remux import shift_audio
 from avsync.media.write import write_video
 from conftest import ROOT, run_python
-from mouths import draw_mouth
+from mouths import draw_mouth, write_mouths
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
@@ -54,6 +54,7 @@ def place(mouth_run, tmp_path, monkeypatch):
     (talker, *_) = tiny_talkers(tmp_path / "talkers", 1, 2.0)
     shutil.copy(talker, tmp_path / "talk.mp4")
     shift_audio(talker, tmp_path / "interview.mkv", 0.2)
+    write_mouths(tmp_path / "data" / "mine" / "train", range(2), seconds=1.0)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -91,7 +92,7 @@ def test_preparation_runs(place):
         words = [word for word in shlex.split(command)[1:] if "=" not in word]
         done = run_python(*words, f"source={place / 'talkers'}", f"out={place / 'out'}", "min_seconds=1", "workers=1")
         assert done.returncode == 0, done.stderr
-        assert "1 clips from 1 of 1 videos" in done.stdout
+        assert "train: 1 clips from 1 of 1 files" in done.stdout
         again = run_python(*words, f"source={place / 'nowhere'}", f"out={place / 'out'}")
         assert again.returncode == 2 and len(again.stderr.strip().splitlines()) == 1
 
@@ -103,7 +104,7 @@ def test_files_named_are_there():
 
 def test_the_extras_named_exist():
     setup = (ROOT / "setup.cfg").read_text()
-    for extra in ("synthetic", "slurm", "notebooks", "dev"):
+    for extra in ("synthetic", "slurm", "ray", "notebooks", "dev"):
         assert re.search(rf"^{extra} =", setup, flags=re.M) and extra in README
 
 

@@ -4,7 +4,11 @@ from avsync.training.trainer import fast_precision, make_trainer
 
 
 def test_half_precision_only_where_it_is_fast(monkeypatch):
-    for bfloat, tiles, expected in ((True, False, "bf16-mixed"), (False, True, "bf16-mixed"), (False, False, "32-true")):
+    for bfloat, tiles, expected in (
+        (True, False, "bf16-mixed"),
+        (False, True, "bf16-mixed"),
+        (False, False, "32-true"),
+    ):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda bfloat=bfloat: bfloat)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda tiles=tiles: tiles)
         assert fast_precision("cpu") == expected

@@ -122,10 +122,10 @@ def _run(jobs: list[Job], engine: str, workers: int, progress: bool) -> Iterator
     by_key = {job.key: job for job in jobs}
     bytes_of = {job.key: job.source.path.stat().st_size if job.source.path.is_file() else 0 for job in jobs}
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task(f"preparing 0/{len(jobs)}", total=sum(bytes_of.values()) or 1)
+        task = bar.add_task(f"preparing 0 of {len(jobs)}", total=sum(bytes_of.values()) or 1)
         for done, (key, row) in enumerate(run_all(prepare_source, by_key, workers=workers, engine=engine), 1):
             yield failed(by_key[key], f"{by_key[key].source.path}: {row}") if isinstance(row, Crash) else row
-            bar.update(task, advance=bytes_of[key], description=f"preparing {done}/{len(jobs)}")
+            bar.update(task, advance=bytes_of[key], description=f"preparing {done} of {len(jobs)}")
 
 
 def _samples(rows: list[Row], work: Path) -> Iterator[dict[str, Any]]:
