@@ -23,7 +23,7 @@ def command(source, out, *more):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return generate_talkers(tmp_path_factory.mktemp("drawn"), train=8, seconds=1.6, workers=2, quiet=True) / "train"
+    return generate_talkers(tmp_path_factory.mktemp("drawn"), train=6, seconds=1.4, workers=2, quiet=True) / "train"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_killed_at_twenty_random_moments(source, undisturbed, tmp_path):
             command(source, tmp_path, "workers=2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            process.wait(draw.uniform(0.1, 0.6) * lasts)
+            process.wait(draw.uniform(0.05, 0.4) * lasts)
         except subprocess.TimeoutExpired:
             killed += 1
         process.send_signal(signal.SIGKILL)

@@ -23,19 +23,16 @@ print(row["seconds_kept"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 
 
 def repeat(source, target, times):
     """The same packets one after the other: a long file in no time."""
-    with av.open(str(target), "w") as written:
-        streams = {}
+    with av.open(str(source)) as first, av.open(str(target), "w") as written:
+        streams = {stream.type: written.add_stream_from_template(stream) for stream in first.streams}
         for turn in range(times):
             with av.open(str(source)) as given:
                 for packet in given.demux():
-                    if packet.dts is None:
-                        continue
-                    stream = streams.get(packet.stream.type)
-                    if stream is None:
-                        stream = streams[packet.stream.type] = written.add_stream_from_template(packet.stream)
-                    shift = round(turn * 8.0 / packet.time_base)
-                    packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
-                    written.mux(packet)
+                    if packet.dts is not None:
+                        shift = round(8.2 * turn / packet.time_base)
+                        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                        packet.stream = streams[packet.stream.type]
+                        written.mux(packet)
 
 
 @pytest.mark.slow

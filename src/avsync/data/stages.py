@@ -101,7 +101,8 @@ class _Reading:
 def _clips(job: Job) -> Row:
     source, settings = job.source, job.settings
     apart = source.audio is not None and probe(source.path).audio is None
-    seen, heard = Account(), Account()
+    seen = Account()
+    heard = Account() if apart else seen  # one for a file: what its header claims is told of both streams together
     reading, timeline = _Reading(), Timeline("too short" if settings.crop == "frame" else "no face")
     with watchdog(settings.deadline, source.path) as dog:
         sound = Sound(source.audio if apart and source.audio else source.path, account=heard)
