@@ -1,5 +1,6 @@
 """Damage is told: every file of the corpus gets the verdict it deserves, in time."""
 
+import struct
 import time
 
 import av
@@ -129,3 +130,14 @@ def test_what_a_header_claims_is_not_allocated(tmp_path):
     assert len(claims) == 3
     for name in claims:
         assert len(read_audio(tmp_path / name)) < 4 * 16_000
+
+
+def test_a_length_left_over_from_before_a_trim_is_not_damage(tmp_path):
+    path = tmp_path / "trimmed.mp4"
+    draw_video(path)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"mvhd") + 20  # version and flags, two dates and the time scale lie between
+    (length,) = struct.unpack(">I", data[place : place + 4])
+    data[place : place + 4] = struct.pack(">I", round(1.3 * length))
+    path.write_bytes(data)
+    assert problem(path) is None
