@@ -6,9 +6,9 @@ whole is then run as people run it, on every core.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -100,11 +100,14 @@ def stages(files: list[Path]) -> dict[str, float]:
     return total
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="of videos; default: drawn ones")
+    given = parser.parse_args().folder
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(arguments[0]) if arguments else draw(Path(folder))
+        source = given or draw(Path(folder))
         files = videos(source)
         length = sum(sum(1 for _ in read_frames(file)) for file in files) / FPS
         cv2.setNumThreads(1)
@@ -124,4 +127,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

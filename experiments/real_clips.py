@@ -23,7 +23,7 @@ from rich.progress import track
 
 from avsync import clock
 from avsync.alignment.measure import FileResult, measure
-from avsync.data.preparation import SUFFIXES
+from avsync.data.sources import videos
 from avsync.errors import AvsyncError
 from avsync.media.remux import shift_audio
 from avsync.models.checkpoints import load
@@ -56,7 +56,7 @@ def _chosen(options: argparse.Namespace) -> list[Path]:
     chosen = []
     for folder in sorted(options.clips.iterdir()):
         if folder.is_dir() and (options.sets is None or folder.name in options.sets):
-            files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+            files = videos(folder)
             every = max(1, -(-len(files) // options.most))
             chosen += files[::every]
     return chosen
