@@ -41,3 +41,26 @@ def test_noise_has_the_ratio_asked_for(batch):
     out = Augment(noise_db=(10.0, 10.0), response_db=0)(batch)["audio"]
     ratio = batch["audio"].square().mean(1) / (out - batch["audio"]).square().mean(1)
     assert torch.allclose(10 * ratio.log10(), torch.full((4,), 10.0), atol=0.1)
+
+
+def test_a_region_is_what_it_would_be_in_the_whole_and_the_rest_is_black():
+    frames = torch.randint(0, 256, (2, 3, 96, 96, 3), dtype=torch.uint8)
+    plain = {"shift": 0.1, "grain": 0.0, "blur": 0.0, "light": 0.0}
+    torch.manual_seed(0)
+    whole = Augment(**plain).picture(frames)
+    torch.manual_seed(0)
+    part = Augment(**plain, region=(0.41, 0.25, 0.5)).picture(frames)
+    assert torch.allclose(part[:, :, 39:87, 24:72], whole[:, :, 39:87, 24:72], atol=1e-3)
+    part[:, :, 39:87, 24:72] = 0
+    assert not part.any()
+
+
+def test_the_default_region_is_what_the_network_looks_at():
+    from avsync.features.video import MouthFrames
+
+    frames = torch.randint(0, 256, (1, 3, 96, 96, 1)).float()
+    hidden = frames.clone()
+    rows, columns = Augment(region=(0.41, 0.25, 0.5))._seen(96, 96)
+    hidden[:, :, rows, columns] = 0
+    outside = frames - hidden
+    assert torch.equal(MouthFrames()(frames), MouthFrames()(outside))
