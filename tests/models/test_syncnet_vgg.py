@@ -66,23 +66,27 @@ def test_a_window_sees_exactly_its_frames_and_steps(towers, mouths, cepstra, win
         assert seen == list(range(first, last + 1))
 
 
-@pytest.mark.parametrize(("name", "embedding", "millions"), [("syncnet_2016", 256, 132.2), ("syncnet_v2", 1024, 13.63)])
-def test_the_networks_have_their_sizes(name, embedding, millions):
+@pytest.mark.parametrize(
+    ("name", "pictures", "embedding", "millions"),
+    [("syncnet_2016", (1, 1, 9, 111, 111), 256, 132.2), ("syncnet_v2", (1, 3, 9, 224, 224), 1024, 13.63)],
+)
+def test_the_networks_have_their_sizes(name, pictures, embedding, millions):
     with torch.device("meta"):  # no numbers, only shapes
         net = instantiate(configured(name)).eval()
-        frames = torch.zeros(1, 9, net.face_size, net.face_size, 3, dtype=torch.uint8)
-        assert net.embed_video(frames).shape == (1, 5, embedding)
+        assert net.video_tower(torch.zeros(pictures)).shape == (1, 5, embedding)
         assert net.audio_tower(torch.zeros(1, 1, 13, 36)).shape == (1, 5, embedding)
     assert sum(parameter.numel() for parameter in net.parameters()) == pytest.approx(millions * 1e6, rel=0.01)
 
 
 def test_embeddings_are_left_as_they_come_or_scaled():
     small = {"widths": [2, 2, 2, 2, 2], "full": [4], "embedding": 8}
-    sound = torch.randn(1, 9 * 640)
+    frames, sound = torch.randint(0, 256, (1, 6, 96, 96, 3), dtype=torch.uint8), torch.randn(1, 6 * 640)
     for unit in (False, True):
-        net = build(OmegaConf.to_container(configured("syncnet_2016", unit=unit, audio_tower=small), resolve=True))
-        lengths = net.eval().embed_audio(sound).norm(dim=-1)
-        assert torch.allclose(lengths, torch.ones_like(lengths), atol=1e-5) == unit
+        config = configured("syncnet_2016", unit=unit, audio_tower=small, video_tower=small)
+        net = build(OmegaConf.to_container(config, resolve=True)).eval()
+        for embedded in (net.embed_video(frames), net.embed_audio(sound)):
+            lengths = embedded.norm(dim=-1)
+            assert torch.allclose(lengths, torch.ones(1, 2), atol=1e-5) == unit
 
 
 def test_the_imported_network_is_the_configured_one():
