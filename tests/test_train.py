@@ -6,6 +6,9 @@ import torch
 from avsync.evaluation.runs import collect, newest_checkpoint
 from avsync.models import checkpoints
 from conftest import run_python
+from mouths import write_mouths
+
+WIDTHS = ("widths=[8,8,8,8,8]", "full=[16]")
 
 
 def test_a_small_training_beats_chance_by_a_wide_margin(mouth_run):
@@ -81,3 +84,21 @@ def test_what_cannot_work_is_one_line_and_status_2(overrides, words, tmp_path):
     assert done.returncode == 2
     said = done.stderr.strip().splitlines()
     assert words in said[-1] and "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["syncnet_2016", "syncnet_v2"])
+def test_the_other_networks_go_the_same_way(model, tmp_path):
+    """With few channels: every part once, not accuracy."""
+    splits = {
+        name: write_mouths(tmp_path / name, range(k, k + 2), 2.0) for k, name in enumerate(("train", "val", "test"))
+    }
+    towers = [f"model.net.{tower}.{what}" for tower in ("video_tower", "audio_tower") for what in WIDTHS]
+    data = ["data=shards", "data.segment=1.0", "data.batch_size=2", *(f"data.{n}={path}" for n, path in splits.items())]
+    runs = tmp_path / "runs"
+    done = run_python("train.py", f"model={model}", *data, *towers, "trainer.max_epochs=1", f"paths.runs={runs}")
+    assert done.returncode == 0, done.stderr
+    (metrics,) = runs.glob("*/metrics.json")
+    assert 0 <= json.loads(metrics.read_text())["test/offset_acc_all/k5"] <= 1
+    net, calibration = checkpoints.load(metrics.parent / "checkpoints" / "best.ckpt")
+    assert not net.unit and calibration["threshold"] > 0

@@ -44,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("folders", nargs="+", metavar="SHARDS", help="a folder that data_prep/prepare.py wrote")
     verify.add_argument("--json", action="store_true", help="one object a line, one line a folder")
     verify.set_defaults(run=_verify)
+
+    weights = verbs.add_parser("import", help="turn weights that others released into a checkpoint")
+    weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model")
+    weights.add_argument("out", metavar="OUT.ckpt", help="what --checkpoint then takes")
+    weights.set_defaults(run=_import)
     return parser
 
 
@@ -114,6 +119,14 @@ def _verify(options: argparse.Namespace) -> int:
         verdict = f"{len(report.problems)} problems; prepare it again" if report.problems else "sound"
         print(f"{folder}: {report.shards} shards, {report.samples} clips, {report.seconds:.0f} s: {verdict}")
     return status
+
+
+def _import(options: argparse.Namespace) -> int:
+    from avsync.models.imports import import_weights
+
+    name = import_weights(Path(options.file), Path(options.out))
+    print(f"{options.out}: {name}, ready for --checkpoint")
+    return 0
 
 
 def as_text(result: Any) -> str:

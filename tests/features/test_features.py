@@ -91,3 +91,10 @@ def test_other_crops_are_resized(size):
     one, other = (features(image.permute(0, 2, 3, 1)[None]) for image in (smooth, large))
     assert one.shape == other.shape == (1, 1, 1, 48, 48)
     assert (one - other).abs().mean() < 0.1
+
+
+def test_crops_of_another_size_pass_in_half_precision():
+    frames = torch.randint(0, 256, (1, 2, 128, 128, 3), dtype=torch.uint8)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = MouthFrames()(frames)
+    assert torch.equal(half, MouthFrames()(frames))

@@ -40,7 +40,8 @@ class MouthFrames(nn.Module):
         batch, steps, height, width, planes = frames.shape
         if height == width == self.face_size:
             frames = self._region(frames)
-        grey = frames.float() @ self.luma if planes == 3 else frames[..., 0].float()
+        with torch.autocast(frames.device.type, enabled=False):  # half precision holds no 256 greys and is not resized
+            grey = frames.float() @ self.luma if planes == 3 else frames[..., 0].float()
         grey = grey.flatten(0, 1)  # (B T, H, W)
         if (height, width) != (self.face_size, self.face_size):
             size = (self.face_size, self.face_size)

@@ -30,6 +30,7 @@ class SyncNet(nn.Module):
         audio_features: (B, S) to (B, 1, mels, M).
         video_tower: (B, 1, T, 48, 48) to (B, N, D).
         audio_tower: (B, 1, mels, M) to (B, N, D).
+        unit: Scale embeddings to unit length; otherwise they stay as the towers give them.
 
     Attributes:
         face_size: Pixels of the face crops it was made for; a video is measured on crops of this size.
@@ -41,19 +42,24 @@ class SyncNet(nn.Module):
         audio_features: nn.Module,
         video_tower: nn.Module,
         audio_tower: nn.Module,
+        unit: bool = True,
     ):
         super().__init__()
+        self.unit = unit
         self.face_size = int(video_features.face_size)  # type: ignore[arg-type]
         self.video_features, self.audio_features = video_features, audio_features
         self.video_tower, self.audio_tower = video_tower, audio_tower
 
     def embed_video(self, frames: Tensor) -> Tensor:
-        """(B, T, H, W, 3) uint8 RGB face crops at 25 fps to (B, T - 4, D) of unit length."""
-        return F.normalize(self.video_tower(self.video_features(frames)).float(), dim=-1)
+        """(B, T, H, W, 3) uint8 RGB face crops at 25 fps to (B, T - 4, D)."""
+        return self._scaled(self.video_tower(self.video_features(frames)))
 
     def embed_audio(self, audio: Tensor) -> Tensor:
-        """(B, 640 T) waveforms at 16 kHz to (B, T - 4, D) of unit length."""
-        return F.normalize(self.audio_tower(self.audio_features(audio)).float(), dim=-1)
+        """(B, 640 T) waveforms at 16 kHz to (B, T - 4, D)."""
+        return self._scaled(self.audio_tower(self.audio_features(audio)))
+
+    def _scaled(self, embeddings: Tensor) -> Tensor:
+        return F.normalize(embeddings.float(), dim=-1) if self.unit else embeddings.float()
 
 
 class VideoTower(nn.Module):
