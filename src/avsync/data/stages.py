@@ -118,8 +118,7 @@ def _clips(job: Job) -> Row:
         ends = round(sound.end() / clock.SAMPLES_PER_FRAME) if source.end is None else clock.frames(source.end)
     if reason := _damage(source, seen, heard):
         job.path("clips", "tar").unlink()  # never kept as whole
-        decoded = (account.end(kind) for account, kind in ((seen, "video"), (heard, "audio")))
-        return failed(job, f"{source.path}: {reason}", max(end or 0.0 for end in decoded))
+        return failed(job, f"{source.path}: {reason}", clock.seconds(max(reading.last, ends)))
     begin = clock.frames(source.start)
     end = max(reading.last, ends)
     timeline.drop(begin, reading.first or begin, "no picture")

@@ -27,7 +27,7 @@ class Detection:
 
 
 class FaceDetector:
-    """BlazeFace in both its sizes.
+    """BlazeFace in both its sizes; close it after use.
 
     The full-range model finds faces down to a twentieth of the picture and misses many that fill it; the short-range
     model is the other way round. In a wide picture the full-range model looks at the two ends as well, where its
@@ -70,6 +70,11 @@ class FaceDetector:
         corner = np.array([left, top], np.float32)
         return [_detection(found, size, corner) for found in result.detections or []]
 
+    def close(self) -> None:
+        """Give the models back."""
+        for model in self._models:
+            model.close()
+
 
 def _detection(found: Any, size: np.ndarray, corner: np.ndarray) -> Detection:
     where = found.location_data
@@ -94,7 +99,7 @@ def _once(found: list[Detection]) -> list[Detection]:
 
 
 class FaceMesh:
-    """mediapipe's face mesh for one face, which it follows from picture to picture."""
+    """mediapipe's face mesh for one face, which it follows from picture to picture; close it after use."""
 
     def __init__(self) -> None:
         self._greeted = False  # the first face of all is another occasion for a warning
@@ -116,3 +121,7 @@ class FaceMesh:
             return None
         self._greeted = True
         return np.array([(point.x, point.y) for point in faces[0].landmark], np.float32)
+
+    def close(self) -> None:
+        """Give the model back."""
+        self._model.close()

@@ -98,18 +98,14 @@ def follow(
         follower.close()
 
 
-_IDLE_DETECTORS: list[FaceDetector] = []
-_IDLE_MESHES: list[FaceMesh] = []
-"""Models wait here for the next file of this process: loading them takes as long as a second of video."""
-
-
 class _Follower:
     """The tracks of the current shot."""
 
     def __init__(self, size: int, shortest: int, longest: int) -> None:
         self._size, self._shortest, self._longest = size, shortest, longest
-        self._detector = _IDLE_DETECTORS.pop() if _IDLE_DETECTORS else FaceDetector()
+        self._detector = FaceDetector()
         self._tracks: list[Track] = []
+        self._free: list[FaceMesh] = []
         self._count = 0
         self._next_detection = 0
         self._faces = bytearray()  # followed at each frame
@@ -136,10 +132,10 @@ class _Follower:
         self._next_detection = 0
 
     def close(self) -> None:
-        for track in self._tracks:
-            self._release(track.mesh)
-        self._tracks = []
-        _IDLE_DETECTORS.append(self._detector)
+        for mesh in self._free + [track.mesh for track in self._tracks]:
+            mesh.close()
+        self._free, self._tracks = [], []
+        self._detector.close()
 
     def _detect(self, k: int, picture: np.ndarray) -> None:
         new = self._detector.find(picture)
@@ -155,7 +151,7 @@ class _Follower:
             self._start(k, picture, detection)
 
     def _start(self, k: int, picture: np.ndarray, detection: Detection) -> None:
-        mesh = _IDLE_MESHES.pop() if _IDLE_MESHES else FaceMesh()
+        mesh = self._free.pop() if self._free else FaceMesh()
         track = Track(self._count, mesh, self._size)
         if track.start(k, picture, detection) and not any(
             overlap(track.box, other.box) > _SAME_FACE for other in self._tracks
@@ -173,7 +169,7 @@ class _Follower:
 
     def _release(self, mesh: FaceMesh) -> None:
         mesh.forget()
-        _IDLE_MESHES.append(mesh)
+        self._free.append(mesh)
 
     def _end(self, track: Track) -> Iterator[FaceClip]:
         track.end()
