@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # two cores run the suite: libraries that each start a thread a core only get in each other's way
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -20,20 +21,33 @@ def run_python(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProc
 
 
 @pytest.fixture(scope="session")
-def mouth_data(tmp_path_factory) -> list[str]:
-    """Overrides that name shards of drawn mouths."""
-    from mouths import write_mouths
-
-    root = tmp_path_factory.mktemp("mouths")
-    splits = {"train": range(40), "val": range(100, 106), "test": range(200, 208)}
-    return ["data=shards", *(f"data.{name}={write_mouths(root / name, seeds)}" for name, seeds in splits.items())]
+def shared(tmp_path_factory) -> Path:
+    """A folder that all processes of this run of the tests share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
-def mouth_run(mouth_data, tmp_path_factory) -> Path:
+def mouth_data(shared) -> list[str]:
+    """Overrides that name shards of drawn mouths."""
+    from mouths import write_mouths
+
+    root = shared / "mouths"
+    splits = {"train": range(40), "val": range(100, 106), "test": range(200, 208)}
+    with FileLock(f"{root}.lock"):
+        if not root.is_dir():
+            for name, seeds in splits.items():
+                write_mouths(root / name, seeds)
+    return ["data=shards", *(f"data.{name}={root / name}" for name in splits)]
+
+
+@pytest.fixture(scope="session")
+def mouth_run(mouth_data, shared) -> Path:
     """The folder of a finished run on drawn mouths, made by train.py itself."""
-    runs = tmp_path_factory.mktemp("runs")
-    done = run_python("train.py", "model=syncnet", *mouth_data, "trainer.max_epochs=6", f"paths.runs={runs}")
-    assert done.returncode == 0, done.stderr
+    runs = shared / "mouth_runs"
+    with FileLock(f"{runs}.lock"):
+        if not runs.is_dir():
+            done = run_python("train.py", "model=syncnet", *mouth_data, "trainer.max_epochs=6", f"paths.runs={runs}")
+            assert done.returncode == 0, done.stderr
     (run,) = runs.iterdir()
     return run
