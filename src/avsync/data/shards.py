@@ -5,7 +5,7 @@
 
 A sample has three members, ``<key>.mp4`` (face crop, H.264, 25 fps, no sound), ``<key>.flac`` (16 kHz mono) and
 ``<key>.json`` (where it came from). H.264 and lossless sound, because MPEG-4 part 2 and AAC tell a network what time
-it is (SparseSync, arXiv 2210.07055, section on artefacts). Regular key frames in H.264 do as well: see experiments/LOG.md.
+it is (SparseSync, arXiv 2210.07055, section on artefacts). Regular key frames in H.264 do as well: experiments/LOG.md.
 
 WebDataset reads a truncated tar as a shorter one without a word, so a shard is written beside its name and renamed,
 the index is written last, and every shard is compared with the index before it is read.
