@@ -25,6 +25,7 @@ from avsync.media.source import decode_bytes
 __all__ = ["decode_flac", "encode_flac", "encode_video", "shift_audio", "write_video"]
 
 KEY_FRAME_INTERVAL = 25
+_ONE_KEY_FRAME = {"g": str(1 << 30), "sc_threshold": "0"}
 _BITEXACT = {"fflags": "+bitexact"}
 _CODECS = {".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".mkv": ("libx264", "flac")}
 _BLOCK = 1024
@@ -87,7 +88,10 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
 
 
 def encode_video(frames: np.ndarray, fps: float = FPS, crf: int = 18) -> bytes:
-    """H.264 in MP4 without sound, for a shard: a key frame at least every 25 frames, no B-frames.
+    """H.264 in MP4 without sound, for a shard: one key frame, at the start, and no B-frames.
+
+    A key frame changes every pixel a little: on a schedule they tell a network what time it is, see
+    :mod:`avsync.evaluation.codec_leak`. Shards are decoded from the start, nobody seeks in them.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB, T at least 1, H and W even.
@@ -105,7 +109,7 @@ def encode_video(frames: np.ndarray, fps: float = FPS, crf: int = 18) -> bytes:
     _require_even(frames[0], "encode_video")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4", container_options=_BITEXACT) as container:
-        _mux(_Picture(container, "libx264", frames.shape[1:], fps, crf), None, frames)
+        _mux(_Picture(container, "libx264", frames.shape[1:], fps, crf, _ONE_KEY_FRAME), None, frames)
     return buffer.getvalue()
 
 
@@ -171,11 +175,20 @@ def _mux(picture: "_Picture", sound: "_Sound | None", frames: Iterable[np.ndarra
 class _Picture:
     """A video stream being written; ``delay`` s, not only whole frames, are added to all its timestamps."""
 
-    def __init__(self, container: OutputContainer, codec: str, shape: tuple[int, ...], fps: float, crf: int):
+    def __init__(  # noqa: PLR0913  what an encoder has to be told
+        self,
+        container: OutputContainer,
+        codec: str,
+        shape: tuple[int, ...],
+        fps: float,
+        crf: int,
+        more: dict[str, str] | None = None,
+    ):
         # 1001 holds the NTSC rates (30000/1001) exactly
         self.rate = Fraction(fps).limit_denominator(1001)
         self.container = container
-        self.stream = cast(Any, container.add_stream(codec, rate=self.rate, options=_options(codec, crf)))
+        options = _options(codec, crf) | (more or {})
+        self.stream = cast(Any, container.add_stream(codec, rate=self.rate, options=options))
         self.stream.height, self.stream.width = shape[:2]
         self.stream.pix_fmt = "yuv420p"
         self.stream.codec_context.time_base = 1 / self.rate
