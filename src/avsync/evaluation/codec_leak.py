@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,6 @@ from avsync.media.atomic import whole_file
 BLOCK = 1024
 """Samples in a block of AAC."""
 RATES = (16_000, 44_100, 48_000)
-"""Hz at which the sound may have been coded."""
 BANDS = 4
 SIGNIFICANT = 3.0
 """Standard errors: a mean over the training clips below this is no schedule."""
@@ -49,6 +49,7 @@ class CodecLeakEvaluation:
         skip: Seconds before the first of them; recordings begin with silence, which tells time too.
         crop: Seconds in a crop.
         most: Training clips that are used; the sound of one takes a second.
+        rates: Hz at which the sound may have been coded.
         progress: Show a bar and print the table.
     """
 
@@ -61,9 +62,10 @@ class CodecLeakEvaluation:
         skip: float = 0.5,
         crop: float = 1.5,
         most: int = 300,
+        rates: Sequence[int] = RATES,
         progress: bool = True,
     ):
-        self.train, self.most, self.progress = Path(train), most, progress
+        self.train, self.most, self.rates, self.progress = Path(train), most, rates, progress
         self.first, self.starts, self.length = clock.frames(skip), starts, clock.frames(crop)
 
     def __call__(self, checkpoint: Path | None, val: Path, test: Path, run: Path) -> dict[str, float]:
@@ -105,7 +107,7 @@ class CodecLeakEvaluation:
             if len(clip.frames) >= needed and len(found["video"]) < self.most:
                 audio = clip.audio[self.first * clock.SAMPLES_PER_FRAME : needed * clock.SAMPLES_PER_FRAME]
                 found["video"].append(picture_crops(clip.frames[self.first : needed], self.starts))
-                found["audio"].append(sound_crops(audio, self.starts))
+                found["audio"].append(sound_crops(audio, self.starts, self.rates))
         if len(found["video"]) < 8:
             raise ShardError(
                 f"{folder} has {len(found['video'])} clips of {clock.seconds(needed)} s or more, the probe needs 8; "
@@ -138,19 +140,20 @@ def picture_crops(frames: np.ndarray, starts: int) -> Tensor:
     return sharp.unfold(1, sharp.shape[1] - starts + 1, 1).transpose(0, 1).flatten(1)
 
 
-def sound_crops(audio: np.ndarray, starts: int) -> Tensor:
+def sound_crops(audio: np.ndarray, starts: int, rates: Sequence[int] = RATES) -> Tensor:
     """Holes in the spectrum of every crop of a sound, by where blocks may begin.
 
     Args:
         audio: (640 T,) at 16 kHz; a crop lasts T - starts + 1 frames.
         starts: K.
+        rates: Hz of the coders that are looked for.
 
     Returns:
         (K, D); for every rate and band, log |MDCT| averaged over a crop's blocks minus what it is beside.
     """
     length = len(audio) // clock.SAMPLES_PER_FRAME - starts + 1
     found = []
-    for rate in RATES:
+    for rate in rates:
         frame = rate // clock.FPS
         hop = math.gcd(frame, BLOCK)  # of one start's blocks and another's, the least distance
         waveform = resample(torch.from_numpy(audio), clock.SAMPLE_RATE, rate)
@@ -165,14 +168,19 @@ def sound_crops(audio: np.ndarray, starts: int) -> Tensor:
 
 
 def log_mdct(waveform: Tensor, hop: int, bins: int) -> Tensor:
-    """(positions, BANDS) mean log |MDCT| of the block of 2 x 1024 samples that begins every ``hop`` samples."""
-    time = torch.arange(2 * BLOCK)
-    window = torch.sin(math.pi / (2 * BLOCK) * (time + 0.5)) * torch.exp(-1j * math.pi / (2 * BLOCK) * time)
-    turn = torch.exp(-1j * math.pi / BLOCK * (torch.arange(bins) + 0.5) * (0.5 + BLOCK / 2))
+    """(positions, BANDS) mean log |MDCT| of the block of 2 x 1024 samples that begins every ``hop`` samples.
+
+    By folding and a DCT-IV, which is a complex FFT of a quarter of the length.
+    """
+    window = torch.sin(math.pi / (2 * BLOCK) * (torch.arange(2 * BLOCK) + 0.5))
+    turn = torch.exp(-1j * math.pi / BLOCK * (torch.arange(BLOCK // 2) + 0.25))
     bands = []
     for pieces in waveform.unfold(0, 2 * BLOCK, hop).split(512):
-        spectrum = (torch.fft.fft(pieces * window)[:, :bins] * turn).real
-        holes = (spectrum.abs() + 1e-4).log()
+        a, b, c, d = (pieces * window).chunk(4, 1)
+        folded = torch.cat([-c.flip(1) - d, a - b.flip(1)], 1)
+        spectrum = torch.fft.fft(torch.complex(folded[:, ::2], folded.flip(1)[:, ::2]) * turn) * turn
+        ordered = torch.stack([spectrum.real, spectrum.imag.flip(1)], 2).flatten(1)  # 0, 1, 2, ... by frequency
+        holes = (ordered[:, :bins].abs() + 1e-4).log()
         bands.append(torch.stack([band.mean(1) for band in holes.chunk(BANDS, 1)], 1))
     return torch.cat(bands)
 
