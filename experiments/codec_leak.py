@@ -48,6 +48,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="clips in all, for a trial")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if not any(options.prepared.glob("*/shards/*.tar")):
+        parser.error(f"{options.prepared} holds no SPLIT/shards/*.tar; give a folder of splits that were prepared")
     rows = []
     for name, video, audio in variants():
         with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,9 @@ the same moments of every clip, and content does not; so the probe is a matched 
     codec_traces: statistics in which codecs show and content does not
     training clips ─► their mean over clips at every start: what is on schedule
     a crop         ─► the start whose schedule it fits best
+
+Seen is what is on the clip's clock: the codec of the shards, and that of footage that was one clip a file. Clips cut
+out of longer footage carry its schedule too, but begin anywhere in it.
 """
 
 from __future__ import annotations
