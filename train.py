@@ -40,11 +40,11 @@ def train(cfg: DictConfig) -> dict[str, float]:
     else:
         data.prepare_data()
         checkpoint = cfg.checkpoint
-    if not checkpoint:
+    if evaluation.needs_checkpoint and not checkpoint:
         raise CheckpointError(
             "train=false got no checkpoint to evaluate; give checkpoint=runs/NAME/checkpoints/best.ckpt"
         )
-    return evaluation(Path(checkpoint), data.val, data.test, run) if trainer.is_global_zero else {}
+    return evaluation(checkpoint and Path(checkpoint), data.val, data.test, run) if trainer.is_global_zero else {}
 
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="train")

@@ -71,7 +71,7 @@ def test_a_shifted_talker_is_measured_and_corrected(talker_run, talker, tmp_path
         assert cli.main(["offset", str(path), "--checkpoint", checkpoint, "--json"]) == 0
         return json.loads(capsys.readouterr().out)["offset_ms"]
 
-    shifted, mended = tmp_path / "shifted.mp4", tmp_path / "mended.mp4"
+    shifted, mended = tmp_path / "shifted.mkv", tmp_path / "mended.mkv"
     shift_audio(talker, shifted, -milliseconds / 1000)
     measured = offset(shifted)
     assert abs(measured - milliseconds) <= 40

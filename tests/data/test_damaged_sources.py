@@ -18,7 +18,7 @@ from damaged import GOOD, draw_corpus  # noqa: E402
 
 @pytest.mark.slow
 def test_damaged_files_leave_a_row_and_good_ones_are_kept(tmp_path):
-    talker = generate_talkers(tmp_path / "drawn", train=1, seconds=2.6, quiet=True) / "train" / "train-00000.mp4"
+    talker = generate_talkers(tmp_path / "drawn", train=1, seconds=2.6, quiet=True) / "train" / "train-00000.mkv"
     folder = tmp_path / "in"
     expected = draw_corpus(folder, 200, source=talker)
     sources = [Source(folder / name, name) for name in expected]

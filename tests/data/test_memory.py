@@ -37,7 +37,7 @@ def repeat(source, target, times):
 
 @pytest.mark.slow
 def test_a_long_file_needs_no_more_memory_than_a_short_one(tmp_path):
-    talker = generate_talkers(tmp_path / "drawn", train=1, seconds=8.0, quiet=True) / "train" / "train-00000.mp4"
+    talker = generate_talkers(tmp_path / "drawn", train=1, seconds=8.0, quiet=True) / "train" / "train-00000.mkv"
     peak = {}
     for times in (2, 12):
         path = tmp_path / f"{times}.mkv"

@@ -32,7 +32,7 @@ def test_each_video_has_its_truth(drawn):
     for path in drawn.rglob("*.json"):
         truth = json.loads(path.read_text(encoding="utf-8"))
         assert truth["split"] == path.parent.name and truth["key"] == path.stem
-        assert path.with_suffix(".mp4").stat().st_size == truth["bytes"]
+        assert path.with_suffix(".mkv").stat().st_size == truth["bytes"]
 
 
 def test_the_number_of_workers_does_not_matter(drawn, tmp_path):
@@ -41,13 +41,13 @@ def test_the_number_of_workers_does_not_matter(drawn, tmp_path):
 
 def test_a_killed_run_goes_on(drawn):
     before = content(drawn)
-    kept = drawn / "train" / "train-00000.mp4"
+    kept = drawn / "train" / "train-00000.mkv"
     age = kept.stat().st_mtime_ns
-    (drawn / "val" / "val-00000.mp4").unlink()
+    (drawn / "val" / "val-00000.mkv").unlink()
     (drawn / "test" / "test-00000.json").unlink()
-    half = drawn / "train" / "train-00001.mp4"
+    half = drawn / "train" / "train-00001.mkv"
     half.write_bytes(half.read_bytes()[:1000])
-    (drawn / "train" / ".train-00001.0123abcd.mp4").write_bytes(b"half")
+    (drawn / "train" / ".train-00001.0123abcd.mkv").write_bytes(b"half")
     generate_talkers(drawn, workers=1, **ARGUMENTS)
     assert content(drawn) == before
     assert kept.stat().st_mtime_ns == age

@@ -99,6 +99,8 @@ class OffsetEvaluation:
         progress: Show a bar and print the table.
     """
 
+    needs_checkpoint = True
+
     def __init__(self, seed: int = 0, progress: bool = True):
         self.seed, self.progress = seed, progress
 

@@ -25,7 +25,6 @@ from avsync.media.source import decode_bytes
 
 __all__ = ["decode_flac", "encode_flac", "encode_video", "shift_audio", "write_video"]
 
-KEY_FRAME_INTERVAL = 25
 _BITEXACT = {"fflags": "+bitexact"}
 _CODECS = {".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".mkv": ("libx264", "flac")}
 _BLOCK = 1024
@@ -44,6 +43,7 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
     video_codec: str | None = None,
     audio_codec: str | None = None,
     crf: int = 18,
+    key_every: int = 25,
 ) -> None:
     """Write a video file, whole or not at all.
 
@@ -58,6 +58,7 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
         video_codec: FFmpeg encoder; default: H.264 (WebM: VP9, AVI: MPEG-4).
         audio_codec: FFmpeg encoder; default: AAC (MKV: FLAC, WebM: Opus, AVI: PCM).
         crf: Quality of H.264 and VP9: 0 is best, 18 looks lossless.
+        key_every: Frames from one key frame to the next.
 
     Raises:
         MediaError: No frames, frames of odd size, an unknown container or codec, a read-only folder.
@@ -74,7 +75,7 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
     with whole_file(path) as temporary:
         try:
             with av.open(f"file:{temporary}", "w", container_options=_BITEXACT) as container:
-                picture = _Picture(container, video_codec or default_video, first.shape, fps, crf)
+                picture = _Picture(container, video_codec or default_video, first.shape, fps, crf, key_every)
                 picture.delay = max(0.0, -audio_offset)
                 sound = None
                 if audio is not None:
@@ -88,7 +89,10 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
 
 
 def encode_video(frames: np.ndarray, fps: float = FPS, crf: int = 18) -> bytes:
-    """H.264 in MP4 without sound, for a shard: a key frame at least every 25 frames, no B-frames.
+    """H.264 in MP4 without sound, for a shard: one key frame, at the start, and no B-frames.
+
+    A key frame changes every pixel a little: on a schedule they tell a network what time it is, see
+    :mod:`avsync.evaluation.codec_leak`. Shards are decoded from the start, nobody seeks in them.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB, T at least 1, H and W even.
@@ -106,7 +110,7 @@ def encode_video(frames: np.ndarray, fps: float = FPS, crf: int = 18) -> bytes:
     _require_even(frames[0], "encode_video")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4", container_options=_BITEXACT) as container:
-        _mux(_Picture(container, "libx264", frames.shape[1:], fps, crf), None, frames)
+        _mux(_Picture(container, "libx264", frames.shape[1:], fps, crf, len(frames)), None, frames)
     return buffer.getvalue()
 
 
@@ -172,7 +176,9 @@ def _mux(picture: "_Picture", sound: "_Sound | None", frames: Iterable[np.ndarra
 class _Picture:
     """A video stream being written; ``delay`` s, not only whole frames, are added to all its timestamps."""
 
-    def __init__(self, container: OutputContainer, codec: str, shape: tuple[int, ...], fps: float, crf: int):
+    def __init__(  # noqa: PLR0913  what an encoder has to be told
+        self, container: OutputContainer, codec: str, shape: tuple[int, ...], fps: float, crf: int, key_every: int
+    ):
         # 1001 holds the NTSC rates (30000/1001) exactly
         self.rate = Fraction(fps).limit_denominator(1001)
         self.container = container
@@ -180,7 +186,7 @@ class _Picture:
         self.stream.height, self.stream.width = shape[:2]
         self.stream.pix_fmt = "yuv420p"
         self.stream.codec_context.time_base = 1 / self.rate
-        self.stream.codec_context.gop_size = KEY_FRAME_INTERVAL
+        self.stream.codec_context.gop_size = key_every
         self.converter = VideoReformatter()
         self.delay = 0.0
         self.count = 0
@@ -209,7 +215,9 @@ class _Picture:
 def _options(codec: str, crf: int) -> dict[str, str]:
     options = {"threads": "1", "flags": "+bitexact"}
     if codec == "libx264":
-        options |= {"crf": str(crf), "preset": "veryfast", "bf": "0"}
+        # no lookahead: quality that depends on what follows tells how far the end is, and the AVX-512 code of x264's
+        # macroblock tree gives other bytes once in a hundred clips
+        options |= {"crf": str(crf), "preset": "veryfast", "bf": "0", "sc_threshold": "0", "rc-lookahead": "0"}
     elif codec.startswith("libvpx"):
         options |= {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "8"}
     elif codec == "libx265":

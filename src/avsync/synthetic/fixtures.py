@@ -40,7 +40,7 @@ def flash_and_click(
 
 
 def tiny_talkers(out: str | Path, count: int = 2, seconds: float = 3.0, seed: int = 0) -> list[Path]:
-    """``count`` talking heads as MP4 files, in this process, without a progress bar.
+    """``count`` talking heads as MKV files, in this process, without a progress bar.
 
     Args:
         out: Folder; kept and reused like that of `avsync.synthetic.generate.generate_talkers`.
@@ -52,4 +52,4 @@ def tiny_talkers(out: str | Path, count: int = 2, seconds: float = 3.0, seed: in
         The files; beside each lies its truth as .json.
     """
     generate_talkers(out, train=count, seconds=seconds, seed=seed, workers=1, quiet=True)
-    return sorted(Path(out, "train").glob("train-*.mp4"))
+    return sorted(Path(out, "train").glob("train-*.mkv"))

@@ -36,7 +36,7 @@ class _Job:
 
     @property
     def video(self) -> Path:
-        return self.folder / f"{self.key}.mp4"
+        return self.folder / f"{self.key}.mkv"
 
     @property
     def truth(self) -> Path:
@@ -54,7 +54,7 @@ def generate_talkers(  # noqa: PLR0913 - a data set is described in one call, al
     workers: int | None = None,
     quiet: bool = False,
 ) -> Path:
-    """Fill ``out/{train,val,test}`` with ``<key>.mp4`` and ``<key>.json`` (the truth).
+    """Fill ``out/{train,val,test}`` with ``<key>.mkv`` and ``<key>.json`` (the truth).
 
     What is already there and was drawn with the same arguments by the same code stays; a run that was killed goes on
     where it stopped; videos of earlier calls with more people or other arguments go. The files do not depend on the
@@ -149,7 +149,7 @@ def _remove_others(out: Path, jobs: list[_Job]) -> None:
     """Remove what earlier calls made here and this one would not, and what a killed one left half written."""
     wanted = {path for job in jobs for path in (job.video, job.truth)}
     for split in SPLITS:
-        for pattern in (f"{split}-[0-9]*.mp4", f"{split}-[0-9]*.json", f".{split}-[0-9]*"):
+        for pattern in (f"{split}-[0-9]*.m[pk][4v]", f"{split}-[0-9]*.json", f".{split}-[0-9]*"):
             for path in (out / split).glob(pattern):
                 if path not in wanted:
                     path.unlink()

@@ -82,7 +82,7 @@ def draw_talker(path: str | Path, *, seed: int, split: str, seconds: float) -> d
     """Write a video of a talking head; sound and picture belong together to the millisecond.
 
     Args:
-        path: MP4 file.
+        path: MKV file: its sound is lossless, and there is one key frame, since codecs tell the time.
         seed: Another seed is another person.
         split: train, val or test.
         seconds: Length.
@@ -95,7 +95,8 @@ def draw_talker(path: str | Path, *, seed: int, split: str, seconds: float) -> d
         MediaError: The file cannot be written.
     """
     talker = make_talker(seed=seed, split=split, seconds=seconds)
-    write_video(path, frames(talker), talker.sound, fps=FPS, sample_rate=SAMPLE_RATE, crf=talker.scene.crf)
+    one, crf = len(talker.times), talker.scene.crf
+    write_video(path, frames(talker), talker.sound, fps=FPS, sample_rate=SAMPLE_RATE, crf=crf, key_every=one)
     return truth(talker, split)
 
 
