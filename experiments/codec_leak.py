@@ -3,9 +3,9 @@
     python experiments/codec_leak.py data/synthetic_talkers/prepared --out experiments/codec_leak.md
 
 The clips of all splits are written again and again, every time with one picture codec and one sound codec, and
-``evaluation=codec_leak`` is asked about each. Up to a second at the start of every clip is cut off first, at random and
-to the sample: what the footage itself was coded with then lies elsewhere in every clip and what is found is the codec
-under test. The first row is the clips as they are, their footage's own codecs included.
+``evaluation=codec_leak`` is asked about each. Up to half a second at the start of every clip is cut off first, at
+random and to the sample: what the footage itself was coded with then lies elsewhere in every clip and what is found is
+the codec under test. The first row is the clips as they are, their footage's own codecs included.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from avsync.data.shards import Clip, decode_sample, write_shards
 from avsync.evaluation.codec_leak import CodecLeakEvaluation, leaks
 from avsync.media.write import encode_flac, encode_video
 
-FRAMES = 100
-"""Frames of a clip after the cut: 5 s less up to one."""
+FRAMES, CUT = 62, 12
+"""Frames of a clip after the cut, and the most that are cut off: together what clips of three seconds hold."""
 H264 = {"crf": "18", "preset": "veryfast", "bf": "0"}
 
 
@@ -55,7 +55,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             began = time.process_time()
             size = write_variant(options, Path(folder), video, audio)
-            probe = CodecLeakEvaluation(Path(folder) / "train")
+            probe = CodecLeakEvaluation(Path(folder) / "train", starts=25, skip=0.5, crop=1.0)
             rows.append((name, size, probe(None, Path(folder), Path(folder) / "test", Path(folder))))
             print(f"{name}: {time.process_time() - began:.0f} s")
             options.out.write_text(page(rows, options))
@@ -83,7 +83,7 @@ def write_variant(options: argparse.Namespace, folder: Path, video: Callable | N
     """``folder/train`` and ``folder/test`` with every clip once; returns kB of picture a clip."""
     shards = [str(path) for path in sorted(options.prepared.glob("*/shards/*.tar"))]
     samples = list(wds.DataPipeline(wds.SimpleShardList(shards), wds.tarfile_to_samples()))
-    samples = [sample for sample in samples if json.loads(sample["json"])["seconds"] >= FRAMES / clock.FPS + 1]
+    samples = [sample for sample in samples if json.loads(sample["json"])["seconds"] >= clock.seconds(FRAMES + CUT)]
     samples, sizes = samples[: options.limit], []
 
     def written(sample: dict) -> dict:
@@ -99,8 +99,8 @@ def write_variant(options: argparse.Namespace, folder: Path, video: Callable | N
 
 
 def cut(clip: Clip, draw: np.random.Generator) -> Clip:
-    """The clip without up to a second at its start; picture and sound lose each their own part."""
-    first, sample = draw.integers(0, clock.FPS), draw.integers(0, clock.SAMPLE_RATE)
+    """The clip without up to half a second at its start; picture and sound lose each their own part."""
+    first, sample = draw.integers(0, CUT), draw.integers(0, CUT * clock.SAMPLES_PER_FRAME)
     samples = FRAMES * clock.SAMPLES_PER_FRAME
     return replace(clip, frames=clip.frames[first : first + FRAMES], audio=clip.audio[sample : sample + samples])
 
@@ -145,7 +145,7 @@ def page(rows: list[tuple[str, float, dict[str, float]]], options: argparse.Name
         "# Does the codec tell time?",
         "",
         f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}, seed {options.seed}. "
-        f"{told['clips']} test clips, {told['crops']} crops of 1.5 s from {round(1 / told['chance'])} starts; chance "
+        f"{told['clips']} test clips, {told['crops']} crops of 1 s from {round(1 / told['chance'])} starts; chance "
         f"is {told['chance']:.3f}. ± is the standard error over clips; bold: three of them above chance.",
         "",
         "| picture; sound | kB of picture a clip | picture tells | sound tells |",
