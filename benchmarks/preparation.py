@@ -30,6 +30,8 @@ from avsync.media.write import encode_flac, encode_video, write_video
 from avsync.synthetic.generate import generate_talkers
 
 TALKERS, SECONDS = 8, 20.0
+TURNS = 4
+"""Times that every file is prepared, so that starting processes is not what is timed."""
 WIDTH, HEIGHT = 640, 360
 
 
@@ -38,9 +40,8 @@ def draw(folder: Path) -> Path:
     drawn = generate_talkers(folder / "drawn", train=TALKERS, seconds=SECONDS)
     (folder / "wide").mkdir()
     for video in videos(drawn / "train"):
-        write_video(
-            folder / "wide" / video.name, (widened(picture) for _, picture in read_frames(video)), read_audio(video)
-        )
+        pictures = (widened(picture) for _, picture in read_frames(video))
+        write_video(folder / "wide" / f"{video.stem}.mp4", pictures, read_audio(video))
     return folder / "wide"
 
 
@@ -113,7 +114,8 @@ def main() -> None:
         cv2.setNumThreads(1)
         spent = stages(files)
         start = time.monotonic()
-        prepare([Source(file, file.stem) for file in files], Path(folder) / "out", Settings(), progress=False)
+        sources = [Source(file, f"{file.stem}-{turn}") for file in files for turn in range(TURNS)]
+        prepare(sources, Path(folder) / "out", Settings(), progress=False)
         wall = time.monotonic() - start
     floor = spent["decoding alone"]
     print(f"{len(files)} files, {length:.0f} s of video; commit {commit.stdout.strip()}, {os.cpu_count()} cores\n")
@@ -122,8 +124,9 @@ def main() -> None:
         print(f"| {name} | {3600 * value / length:.0f} |")
     whole = sum(spent.values())
     print(f"| all, on one core | {3600 * whole / length:.0f}, {whole / floor:.1f} times decoding |")
-    print(f"| all, start of processes included, on {os.cpu_count()} cores | {3600 * wall / length:.0f} |")
-    print(f"\n{length / wall:.1f} times faster than real time on {os.cpu_count()} cores")
+    faster = TURNS * length / wall
+    print(f"| all, start of processes included, on {os.cpu_count()} cores | {3600 / faster:.0f} |")
+    print(f"\n{faster:.1f} times faster than real time on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":
