@@ -9,7 +9,7 @@ from torchaudio.functional import resample
 from avsync.data.shards import ShardError, write_shards
 from avsync.evaluation.codec_leak import CodecLeakEvaluation, leaks, matched
 from avsync.evaluation.codec_traces import picture_crops, sound_crops
-from avsync.media.read import read_audio
+from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 from conftest import run_python
 from mouths import draw_mouth, encoded
