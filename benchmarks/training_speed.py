@@ -1,4 +1,6 @@
-"""Windows a second of a training step, whole clips at once beside the plain way: ``python benchmarks/training_speed.py``.
+"""Windows a second of a training step, whole clips at once beside window by window.
+
+    python benchmarks/training_speed.py --out benchmarks/training_speed.md
 
 The plain way cuts every window out and embeds it alone, as one of a large batch: five frames, and their twenty feature
 steps of the clip's spectrogram, whose level counts from the whole clip. Batch, network, loss, optimizer and precision
