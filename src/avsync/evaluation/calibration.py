@@ -2,14 +2,14 @@
 
 Runs of 5, 9, 15, 30, 55 and 105 frames of every clip are measured as a file is, and the clip as a whole. Users also
 hand in files whose sound is not of that picture (dubbed, a voice-over), where no answer is right. So each clip is
-measured with the sound of :data:`OTHERS` other clips as well, and those count as one file in twenty (:data:`UNRELATED`).
-Without them a network that finds every validation clip would be sure of anything.
+measured with the sound of :data:`OTHERS` other clips as well, and those count as one file in twenty
+(:data:`UNRELATED`). Without them a network that finds every validation clip would be sure of anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -83,8 +83,8 @@ def _runs(distances: Tensor, weight: Tensor) -> Iterator[list[Estimate]]:
         yield [all_of_it]
 
 
-def fit_chance(given: Answers) -> dict[str, float]:
-    """The :class:`~avsync.alignment.chance.Chance` that fits answers best, as plain numbers for a checkpoint.
+def fit_chance(given: Answers) -> Chance:
+    """The chance that fits answers best.
 
     Targets are Platt's ("Probabilistic outputs for support vector machines", 1999), a little inside 0 and 1, as much as
     the number of answers warrants: where right and wrong are told apart without an error it is still not certain.
@@ -93,6 +93,7 @@ def fit_chance(given: Answers) -> dict[str, float]:
         given: Answers on validation clips; empty ones give a chance of one half.
     """
     x = torch.tensor([features(run) for run in given.found], dtype=torch.float64).reshape(-1, 2)
+    unit = x[:, 0].mean().clamp(min=1e-9) if given.found else torch.ones(())  # networks differ in their distances
     total, good = given.weight.sum(), (given.weight * given.right).sum()
     target = torch.where(given.right > 0, (good + 1) / (good + 2), 1 / (total - good + 2))
     free = torch.zeros(3, dtype=torch.float64, requires_grad=True)
@@ -100,15 +101,15 @@ def fit_chance(given: Answers) -> dict[str, float]:
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        logit = free[0] + x @ F.softplus(free[1:])  # slopes above 0
+        logit = free[0] + x / unit @ F.softplus(free[1:])  # both slopes above 0
         value = (given.weight * F.binary_cross_entropy_with_logits(logit, target, reduction="none")).sum()
         value.backward()
         return value
 
     if given.found:
         optimizer.step(loss)
-    bias, (confidence, frames) = float(free[0].detach()), F.softplus(free[1:].detach()).tolist()
-    return asdict(Chance(bias, confidence, frames))
+    slope, growth = (F.softplus(free[1:].detach()) / unit).tolist()
+    return Chance(float(free[0].detach()), slope, growth)
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ def reliability(chance: Chance, given: Answers) -> list[Bin]:
     for number in place.unique().tolist():
         weight = given.weight * (place == number)
         mass = weight.sum()
-        means = [float((weight * value).sum() / mass) for value in (stated, given.right)]
-        bins.append(Bin(*means, float(mass / given.weight.sum())))
+        said, was = (float((weight * value).sum() / mass) for value in (stated, given.right))
+        bins.append(Bin(said, was, float(mass / given.weight.sum())))
     return bins
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +122,9 @@ class OffsetEvaluation:
         net, _ = load(checkpoint, device)
         known = self._measure(net, val, "calibrating")
         threshold = best_threshold(*self._pairs(known))
-        calibration = {"threshold": threshold, "chance": fit_chance(answers(known))}
-        calibrate(checkpoint, calibration)
+        chance = fit_chance(answers(known))
+        calibrate(checkpoint, {"threshold": threshold, "chance": asdict(chance)})
         measured = self._measure(net, test, "testing")
-        chance = Chance(**calibration["chance"])
         bins = reliability(chance, answers(measured))
         metrics = {f"test/{name}": value for name, value in self._metrics(measured, threshold, chance, bins).items()}
         save_curves(measured, run / "curves.npz")
