@@ -120,6 +120,7 @@ def export(source: str | Path, folder: Path, card: str | None = None, half: bool
             made.mkdir()
             (made / models.CARD).write_text(card or _card(folder.name, net, calibration, path), encoding="utf-8")
             checkpoints.save(content, made / models.WEIGHTS)
+            (made / models.WEIGHTS).chmod(0o644)  # as installed, others than its maker read it
             made.rename(folder)
     except OSError as error:
         raise CheckpointError(f"{folder} cannot be written ({error.strerror}); give another") from error
@@ -145,6 +146,6 @@ def _card(name: str, net: SyncNet, calibration: dict[str, Any], path: Path) -> s
     ]
     numbers = path.parent.parent / "metrics.json"
     if numbers.is_file():
-        rows = [f"| {key} | {value:.3f} |" for key, value in json.loads(numbers.read_text()).items()]
-        lines += ["", "| measured | |", "|---|--:|", *rows]
+        measured = {key: value for key, value in json.loads(numbers.read_text()).items() if "/runs" not in key}
+        lines += ["", "| measured | |", "|---|--:|", *(f"| {key} | {value:.3f} |" for key, value in measured.items())]
     return "\n".join(lines) + "\n"
