@@ -1,6 +1,6 @@
 """Windows a second of a training step, whole clips at once beside window by window.
 
-    python benchmarks/training_speed.py --out benchmarks/training_speed.md
+    python benchmarks/training_speed.py --out experiments/training_speed.md
 
 The plain way cuts every window out and embeds it alone, as one of a large batch: five frames, and their twenty feature
 steps of the clip's spectrogram, whose level counts from the whole clip. Batch, network, loss, optimizer and precision
@@ -149,8 +149,9 @@ def table(options: argparse.Namespace) -> list[str]:
         f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}; {processor()}, {os.cpu_count()} "
         f"cores, {torch.get_num_threads()} threads{gpu}; {', '.join(f'{d}: {fast_precision(d)}' for d in devices)}.",
         "",
-        "Windows a second of a training step (forward, loss, backward, optimizer); GiB held at most. Decoding a clip of "
-        f"{options.shards} takes {1000 * decode:.1f} ms: once for {SEGMENTS_PER_CLIP} segments, or once for a window.",
+        "Windows a second of a training step (forward, loss, backward, optimizer); GiB held at most. Decoding a clip "
+        f"of {options.shards} takes {1000 * decode:.1f} ms: once for {SEGMENTS_PER_CLIP} segments, or once "
+        "for a window.",
         "",
         "| model | device | batch | whole clips | window by window | times as fast | with decoding | | times as fast "
         "| GiB, whole | GiB, by window |",
