@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+import avsync
 from avsync import clock
 from avsync.alignment.measure import FileResult, measure
 from avsync.data.clips import Settings
@@ -35,7 +36,6 @@ from avsync.errors import AvsyncError
 from avsync.evaluation.offsets import measure_clip
 from avsync.evaluation.protocols import offset_errors
 from avsync.media.remux import shift_audio
-from avsync.models.checkpoints import load
 from avsync.models.syncnet import SyncNet
 
 SHIFTS = (-0.4, -0.12, 0.12, 0.4)
@@ -47,19 +47,19 @@ def main() -> None:
     """Measure every file at every shift and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--checkpoint", required=True, type=Path)
+    parser.add_argument("--checkpoint", required=True, help="a path or a name")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--most", type=int, default=20, help="files of a set, evenly spaced (default 20)")
     parser.add_argument("--sets", nargs="+", help="default: all")
     parser.add_argument("--synced", nargs="*", default=[], help="sets known to be in sync")
     options = parser.parse_args()
-    net, calibration = load(options.checkpoint)
+    loaded = avsync.load(options.checkpoint)
 
     rows: dict[str, list[dict]] = defaultdict(list)
     chosen = _chosen(options)
     for path in track(chosen, "measuring"):
-        rows[path.relative_to(options.clips).parts[0]].append(_measured(path, net, calibration))
-    answers = _answers(chosen, net, options)
+        rows[path.relative_to(options.clips).parts[0]].append(_measured(path, loaded.net, loaded.calibration))
+    answers = _answers(chosen, loaded.net, options)
     options.out.write_text(_page(rows, options) + _answers_table(answers, options.synced))
     print(options.out.read_text())
 
@@ -126,9 +126,10 @@ def _page(rows: dict[str, list[dict]], options: argparse.Namespace) -> str:
         f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}. The script tells the question.",
         f"Shifts: {', '.join(f'{1000 * s:+.0f} ms' for s in SHIFTS)}, by timestamps, in MKV.",
         "",
-        "Followed: the answer moved as the sound did, within ±1 frame. Decided: both answers stood above chance.",
+        "Followed: the answer moved as the sound did, within ±1 frame. Decided: by the checkpoint's calibration",
+        "both answers were likelier right than wrong.",
         "",
-        "| set | files | not measured | followed | decided | followed, decided | at 0 ±1 | confidence / chance |",
+        "| set | files | not measured | followed | decided | followed, decided | at 0 ±1 | chance |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, found in rows.items():
@@ -148,10 +149,10 @@ def _row(name: str, found: list[dict], synced: bool) -> str:
     followed = np.array([pair[0] for pair in pairs], bool)
     decided = np.array([pair[1] for pair in pairs], bool)
     best = [row["still"].best for row in done if row["still"].best.estimate]
-    ratio = [track.estimate.confidence / track.chance for track in best]
+    chance = [track.chance for track in best if track.chance is not None]
     cells = [name, len(found), len(found) - len(done), _share(followed), _share(decided), _share(followed[decided])]
     zero = [abs(track.estimate.offset) < FRAME for track in best]
-    cells += [_share(np.array(zero)) if synced else "", f"{np.median(ratio):.2f}" if ratio else ""]
+    cells += [_share(np.array(zero)) if synced else "", f"{np.median(chance):.2f}" if chance else ""]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 

@@ -1,6 +1,7 @@
 """The command as people use it, on files of drawn mouths (already crops), with the network trained on such."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from avsync.media.write import write_video
 from conftest import run_python
 from mouths import draw_mouth
 
-KEYS = {"file", "checkpoint", "offset_ms", "offset_frames", "confidence", "verdict", "tracks"}
-TRACK_KEYS = {"id", "start", "end", "offset_ms", "offset_frames", "confidence", "windows"}
+KEYS = {"file", "checkpoint", "offset_ms", "offset_frames", "confidence", "chance", "verdict", "tracks"}
+TRACK_KEYS = {"id", "start", "end", "offset_ms", "offset_frames", "confidence", "chance", "windows"}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,7 @@ def test_the_json_is_what_the_readme_says(video, offset, mouth_run):
     assert set(found) == KEYS and set(found["tracks"][0]) == TRACK_KEYS
     assert found["file"] == str(video) and found["checkpoint"].endswith("best.ckpt")
     assert found["verdict"] == "in sync" and found["offset_frames"] == 0
+    assert found["chance"] == found["tracks"][0]["chance"] > 0.9
     windows = found["tracks"][0]["windows"]
     assert len(windows) > 10 and set(windows[0]) == {"time", "offset_ms", "confidence"}
     assert [w["time"] for w in windows] == sorted(w["time"] for w in windows)
@@ -69,6 +71,17 @@ def test_words_for_people(video, mouth_run, capsys, tmp_path):
     said = capsys.readouterr().out
     assert f"checkpoint: {checkpoint}" in said and "audio lags video by" in said and "(-5 frames)" in said
     assert "track 0, 0.00 to 4.00 s" in said
+    assert re.search(r"right within a frame: (over )?9\d %", said)
+
+
+def test_what_is_too_unlikely_is_undecided_and_has_no_number(video, mouth_run, capsys):
+    given = ["offset", str(video), "--checkpoint", str(mouth_run / "checkpoints" / "best.ckpt"), "--crop", "none"]
+    assert cli.main([*given, "--min-chance", "1"]) == 0
+    said = capsys.readouterr().out
+    assert said.count(": undecided, confidence") == 2 and "frames)" not in said and "right within a frame" in said
+    for wrong in ("97", "-1", "nan", "x"):
+        with pytest.raises(SystemExit):
+            cli.main([*given, "--min-chance", wrong])
 
 
 def test_with_no_checkpoint_named_the_newest_run_answers_and_is_named(video, mouth_run, capsys, monkeypatch):
@@ -85,7 +98,8 @@ def test_unrelated_sound_is_undecided(offset, tmp_path):
     still = np.repeat(draw_mouth(303).frames[:1], 100, axis=0)
     write_video(tmp_path / "still.mp4", still, sound)
     (frozen,) = offset(tmp_path / "still.mp4")[1]
-    assert frozen["verdict"] == "undecided" and found["confidence"] < 0.5 * offset_confidence(offset, tmp_path)
+    assert frozen["verdict"] == found["verdict"] == "undecided"
+    assert found["confidence"] < 0.5 * offset_confidence(offset, tmp_path)
 
 
 def offset_confidence(offset, tmp_path) -> float:
@@ -145,6 +159,7 @@ def test_a_video_without_a_face_says_so(video, mouth_run, capsys, tmp_path):
 
 def test_no_run_yet_says_what_to_do(video, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("avsync.models.PRETRAINED", tmp_path)
     assert cli.main(["offset", str(video)]) == 2
     assert "make train" in capsys.readouterr().err
 

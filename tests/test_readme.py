@@ -44,9 +44,10 @@ def test_make_knows_what_it_is_asked(command):
 
 @pytest.fixture
 def place(mouth_run, tmp_path, monkeypatch):
-    """A folder such as the README speaks of: runs/NAME, talk.mp4, interview.mkv and crop.mp4."""
+    """A folder such as the README speaks of: runs/NAME, CARD.md, talk.mp4, interview.mkv and crop.mp4."""
     (tmp_path / "runs").mkdir()
     shutil.copytree(mouth_run, tmp_path / "runs" / "NAME")
+    (tmp_path / "CARD.md").write_text("# Mouths\n")
     clip = draw_mouth(400, seconds=2.0)
     write_video(tmp_path / "crop.mp4", clip.frames, clip.audio)
     from avsync.synthetic.fixtures import tiny_talkers

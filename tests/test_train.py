@@ -29,8 +29,14 @@ def test_the_run_folder_holds_what_it_should(mouth_run):
 def test_the_checkpoint_rebuilds_the_network_and_knows_its_limits(mouth_run):
     net, calibration = checkpoints.load(mouth_run / "checkpoints" / "best.ckpt")
     assert not net.training and net.embed_audio(torch.zeros(1, 6400)).shape == (1, 6, 256)
-    chance = [calibration["unmatched"][n] for n in ("15", "30", "50")]
-    assert chance == sorted(chance, reverse=True) and 0 < calibration["threshold"] < 2
+    assert calibration["chance"]["slope"] > 0 and 0 < calibration["threshold"] < 2
+
+
+def test_the_chance_it_states_is_the_share_that_is_right(mouth_run):
+    metrics = json.loads((mouth_run / "metrics.json").read_text())
+    assert metrics["test/calibration/ece"] < 0.06
+    assert metrics["test/clip/chance"] == pytest.approx(metrics["test/clip/offset_acc"], abs=0.05)
+    assert "Calibration" in (mouth_run / "report.html").read_text()
 
 
 def test_training_goes_on_from_a_checkpoint(mouth_run, mouth_data, tmp_path):

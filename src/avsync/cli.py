@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from avsync import clock
+from avsync.alignment.chance import MIN_CHANCE
 from avsync.errors import AvsyncError
+
+CHECKPOINT = (
+    "a path, a name that ships, or hub:OWNER/REPO (default: that of the newest run in ./runs, else the one that ships)"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,8 +35,12 @@ def _parser() -> argparse.ArgumentParser:
 
     offset = verbs.add_parser("offset", help="measure how far the sound is from the picture")
     offset.add_argument("files", nargs="+", metavar="FILE", help="a video with a face and sound")
-    offset.add_argument("--checkpoint", metavar="CKPT", help="default: that of the newest run in ./runs")
+    offset.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
     offset.add_argument("--crop", choices=("face", "none"), default="face", help="none: the file is a face crop")
+    offset.add_argument(
+        "--min-chance", type=_share, default=MIN_CHANCE, metavar="P",
+        help=f"say undecided when the chance to be right within a frame is lower (default {MIN_CHANCE})",
+    )  # fmt: skip
     offset.add_argument("--json", action="store_true", help="one object a line, one line a file")
     offset.set_defaults(run=_offset)
 
@@ -49,7 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model")
     weights.add_argument("out", metavar="OUT.ckpt", help="what --checkpoint then takes")
     weights.set_defaults(run=_import)
+
+    export = verbs.add_parser("export", help="write a checkpoint as it is handed to people: safetensors, model card")
+    export.add_argument("checkpoint", metavar="CKPT")
+    export.add_argument("out", metavar="OUT", help="a new folder")
+    export.add_argument("--card", metavar="FILE", help="the model card, Markdown; default: what the run tells")
+    export.add_argument("--half", action="store_true", help="store weights as float16")
+    export.set_defaults(run=_export)
     return parser
+
+
+def _share(text: str) -> float:
+    if not 0 <= float(text) <= 1:
+        raise ValueError  # argparse says which argument, and what it got
+    return float(text)
 
 
 def _offset(options: argparse.Namespace) -> int:
@@ -57,25 +79,25 @@ def _offset(options: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     from avsync.alignment.measure import measure  # torch takes seconds: not for --help
-    from avsync.evaluation.runs import newest_checkpoint
-    from avsync.models.checkpoints import load
+    from avsync.evaluation.runs import default_checkpoint
+    from avsync.models.shipped import load
 
-    checkpoint = Path(options.checkpoint) if options.checkpoint else newest_checkpoint()
-    net, calibration = load(checkpoint)
+    loaded = load(options.checkpoint or default_checkpoint())
+    given: dict[str, Any] = {"crop": options.crop, "min_chance": options.min_chance}
     if not options.json:
-        print(f"checkpoint: {checkpoint}")
+        print(f"checkpoint: {loaded.name}")
     console = Console(stderr=True)
     status = 0
     for file in options.files:
         try:
             with Progress(transient=True, console=console, disable=not console.is_terminal) as bar:
                 shown = partial(_show, bar, bar.add_task(Path(file).name, total=1.0))
-                result = measure(file, net, calibration, crop=options.crop, progress=shown)
+                result = measure(file, loaded.net, loaded.calibration, **given, progress=shown)
         except AvsyncError as error:
             _complain(error)
             status = 2
             continue
-        print(json.dumps(as_json(result, checkpoint)) if options.json else as_text(result), flush=True)
+        print(json.dumps(as_json(result, loaded.name)) if options.json else as_text(result), flush=True)
     return status
 
 
@@ -129,28 +151,49 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _export(options: argparse.Namespace) -> int:
+    from avsync.models.shipped import export
+
+    if options.card and not Path(options.card).is_file():
+        raise AvsyncError(f"{options.card} is not a file; give the model card, in Markdown")
+    card = Path(options.card).read_text(encoding="utf-8") if options.card else None
+    folder = export(options.checkpoint, Path(options.out), card, options.half)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"{folder}: {size / 1e6:.1f} MB, ready for --checkpoint and avsync.load")
+    return 0
+
+
 def as_text(result: Any) -> str:
     """What a person reads: one line for the file, one for each track."""
-    found = result.best.estimate
-    said = result.verdict if found is None or result.verdict == "undecided" else _words(found)
-    lines = [f"{result.file}: {said}" + (f" ({result.verdict})" if result.verdict == "in sync" else "")]
+    said = _words(result.best, result.min_chance)
+    lines = [f"{result.file}: {said}" + (" (in sync)" if result.verdict == "in sync" else "")]
     for track in result.tracks:
-        answer = "no speech to compare" if track.estimate is None else _words(track.estimate)
-        note = " (not above chance)" if track.estimate is not None and track.margin < 0 else ""
-        lines.append(f"  track {track.id}, {track.start:.2f} to {track.end:.2f} s: {answer}{note}")
+        answer = _words(track, result.min_chance)
+        lines.append(f"  track {track.id}, {track.start:.2f} to {track.end:.2f} s: {answer}")
     return "\n".join(lines)
 
 
-def _words(found: Any) -> str:
-    return f"{clock.describe(found.offset)} ({found.frames:+d} frames), confidence {found.confidence:.2f}"
+def _words(track: Any, min_chance: float) -> str:
+    found = track.estimate
+    if found is None:
+        return "undecided, no speech to compare"
+    decided = track.decided(min_chance)
+    said = f"{clock.describe(found.offset)} ({found.frames:+d} frames)" if decided else "undecided"
+    sure = "" if track.chance is None else f", right within a frame: {_percent(track.chance)}"
+    return f"{said}, confidence {found.confidence:.2f}{sure}"
 
 
-def as_json(result: Any, checkpoint: Path) -> dict[str, Any]:
+def _percent(chance: float) -> str:
+    return "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
+
+
+def as_json(result: Any, checkpoint: str) -> dict[str, Any]:
     """What a program reads; offsets are positive when the audio is early, null when there was nothing to compare."""
     return {
         "file": result.file,
-        "checkpoint": str(checkpoint),
+        "checkpoint": checkpoint,
         **_numbers(result.best.estimate),
+        "chance": _rounded(result.best.chance),
         "verdict": result.verdict,
         "tracks": [
             {
@@ -158,6 +201,7 @@ def as_json(result: Any, checkpoint: Path) -> dict[str, Any]:
                 "start": round(track.start, 3),
                 "end": round(track.end, 3),
                 **_numbers(track.estimate),
+                "chance": _rounded(track.chance),
                 "windows": [
                     {
                         "time": round(time, 3),
@@ -179,6 +223,10 @@ def _numbers(found: Any) -> dict[str, Any]:
         "offset_frames": found.frames,
         "confidence": round(found.confidence, 4),
     }
+
+
+def _rounded(chance: float | None) -> float | None:
+    return None if chance is None else round(chance, 4)
 
 
 def _complain(error: AvsyncError) -> None:

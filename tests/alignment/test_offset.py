@@ -2,9 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from avsync.alignment.chance import Chance
 from avsync.alignment.distances import distance_matrix, moving_mean
-from avsync.alignment.measure import chance_confidence
-from avsync.alignment.offset import estimate, read_curve
+from avsync.alignment.offset import Estimate, estimate, read_curve
 
 SEARCH = 15
 
@@ -75,9 +75,18 @@ def test_moving_mean_averages_windows_in_a_row():
     assert torch.equal(moving_mean(matrix, 2), (matrix[:-1] + matrix[1:]) / 2)
 
 
-def test_chance_falls_with_the_number_of_windows():
-    chances = {"15": 0.4, "60": 0.2}
-    values = [chance_confidence(n, chances) for n in (5, 15, 30, 60, 240)]
-    assert values == sorted(values, reverse=True)
-    assert values[1] == pytest.approx(0.4) and values[4] == pytest.approx(0.1)
-    assert chance_confidence(10, {}) == 0
+def answer(confidence: float, windows: float) -> Estimate:
+    return Estimate(0.0, 0, confidence, torch.zeros(31), windows)
+
+
+def test_the_chance_rises_with_confidence_and_with_frames():
+    chance = Chance.of({"chance": {"bias": -3.0, "slope": 8.0, "growth": 1.5}})
+    by_confidence = [chance(answer(c, 10)) for c in (0.0, 0.2, 0.5, 1.0, 1000.0)]
+    by_frames = [chance(answer(0.3, n)) for n in (0.2, 1, 10, 100, 100_000)]
+    for values in (by_confidence, by_frames):
+        assert values == sorted(values) and 0 < values[0] < values[-1] <= 1
+    assert chance(answer(0.375, 1)) == pytest.approx(0.5)  # one window, 5 frames: the slope alone
+
+
+def test_without_calibration_there_is_no_chance():
+    assert Chance.of(None) is None and Chance.of({"threshold": 1.0}) is None

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from avsync.alignment.measure import measure_clip
-from avsync.models.checkpoints import load
+from avsync.models import shipped
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class SyncCheck:
     """The optional stage of preparation that LatentSync's pipeline has (SyncNet's confidence and offset decide).
 
     Args:
-        checkpoint: Any of avsync's.
+        checkpoint: Any of avsync's, by path or name.
         search: Largest offset tried, in frames.
 
     Attributes:
@@ -34,7 +32,8 @@ class SyncCheck:
     def __post_init__(self) -> None:
         _loaded(self.checkpoint)  # a wrong path is told before any file is read
         # another network under the same name gives other clips
-        object.__setattr__(self, "content", hashlib.sha256(Path(self.checkpoint).read_bytes()).hexdigest()[:16])
+        read = shipped.find(self.checkpoint).read_bytes()
+        object.__setattr__(self, "content", hashlib.sha256(read).hexdigest()[:16])
 
     def __call__(self, frames: np.ndarray, audio: np.ndarray) -> tuple[int | None, float]:
         """Frames by which the sound of a face crop is early, None when undecided, and the confidence.
@@ -44,14 +43,13 @@ class SyncCheck:
             audio: (640 T,).
         """
         torch.set_num_threads(1)  # there is already a process a core
-        net, calibration = _loaded(self.checkpoint)
-        result = measure_clip(frames, audio, net, calibration, search=self.search)
+        loaded = _loaded(self.checkpoint)
+        result = measure_clip(frames, audio, loaded.net, loaded.calibration, search=self.search)
         if result.estimate is None:
             return None, 0.0
-        decided = result.margin >= 0
-        return result.estimate.frames if decided else None, result.estimate.confidence
+        return result.estimate.frames if result.decided() else None, result.estimate.confidence
 
 
 @cache
-def _loaded(checkpoint: str) -> tuple[Any, dict[str, Any]]:
-    return load(Path(checkpoint))
+def _loaded(checkpoint: str) -> shipped.Loaded:
+    return shipped.load(checkpoint)

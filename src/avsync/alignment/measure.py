@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from avsync import clock
+from avsync.alignment.chance import MIN_CHANCE, Chance
 from avsync.alignment.distances import distance_matrix
 from avsync.alignment.offset import Estimate, estimate
 from avsync.data.speech import speech_near, speech_share
@@ -57,7 +58,7 @@ class TrackResult:
         start: Seconds on the file's clock.
         end: The same.
         estimate: Offset and confidence, None when there was nothing to compare (silence).
-        chance: Confidence that a wrong match reaches in 1 of 20 cases at this length; 0 when unknown.
+        chance: That the estimate is within ±1 frame of the truth, 0...1; None when nobody calibrated the network.
         windows: The same over time: (time in s, estimate).
     """
 
@@ -65,37 +66,42 @@ class TrackResult:
     start: float
     end: float
     estimate: Estimate | None
-    chance: float
+    chance: float | None
     windows: list[tuple[float, Estimate]]
 
-    @property
-    def margin(self) -> float:
-        """How far the confidence stands above chance; below 0 it says nothing."""
-        return -math.inf if self.estimate is None else self.estimate.confidence - self.chance
+    def decided(self, min_chance: float = MIN_CHANCE) -> bool:
+        """Whether there is an answer that is likely enough to be given; without calibration every one is."""
+        return self.estimate is not None and (self.chance is None or self.chance >= min_chance)
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """A measured file; its answer is that of the track that stands out most.
+    """A measured file; its answer is that of the track that is likeliest right.
 
     Attributes:
         file: As given.
         tracks: In order of their start.
+        min_chance: Answers less likely right are undecided.
     """
 
     file: str
     tracks: list[TrackResult]
+    min_chance: float = MIN_CHANCE
 
     @property
     def best(self) -> TrackResult:
-        """The track whose confidence stands out most above chance."""
-        return max(self.tracks, key=lambda track: track.margin)
+        """The track that is likeliest right; among equals, and without calibration, the most confident one."""
+
+        def rank(track: TrackResult) -> tuple[float, float]:
+            return track.chance or 0.0, -1.0 if track.estimate is None else track.estimate.confidence
+
+        return max(self.tracks, key=rank)
 
     @property
     def verdict(self) -> str:
         """``in sync`` (within EBU R37), ``audio leads``, ``audio lags`` or ``undecided``."""
         found = self.best.estimate
-        if found is None or self.best.margin < 0:
+        if found is None or not self.best.decided(self.min_chance):
             return "undecided"
         if EBU_R37[0] <= found.offset <= EBU_R37[1]:
             return "in sync"
@@ -109,6 +115,7 @@ def measure(
     *,
     crop: str = "face",
     search: int = 15,
+    min_chance: float = MIN_CHANCE,
     progress: Callable[[float], None] | None = None,
 ) -> FileResult:
     """The offset of every face track of a file.
@@ -119,6 +126,7 @@ def measure(
         calibration: What :func:`avsync.models.checkpoints.load` gave with it.
         crop: ``face`` to find, follow and crop faces; ``none`` when the picture already is a face crop.
         search: Largest offset tried, in frames of 40 ms.
+        min_chance: See :class:`FileResult`.
         progress: Called with the share of the file that is done, 0...1.
 
     Returns:
@@ -142,8 +150,9 @@ def measure(
             f"no face was found in {path} for as long as {shortest} s; a visible face is needed "
             "(--crop none takes a file that already is a face crop)"
         )
-    chances = (calibration or {}).get("unmatched", {})
-    return FileResult(str(path), [_track(number, pieces, chances) for number, pieces in sorted(tracks.items())])
+    chance = Chance.of(calibration)
+    results = [_track(number, pieces, chance) for number, pieces in sorted(tracks.items())]
+    return FileResult(str(path), results, min_chance)
 
 
 def measure_clip(
@@ -159,7 +168,7 @@ def measure_clip(
         search: The same.
     """
     compared = _compare(Piece(0, 0.0, frames), audio, 0, net, search)
-    return _track(0, [compared], (calibration or {}).get("unmatched", {}))
+    return _track(0, [compared], Chance.of(calibration))
 
 
 def _faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | None) -> Iterator[Piece]:
@@ -240,13 +249,13 @@ def _compare(piece: Piece, heard: np.ndarray, begin: int, net: SyncNet, search: 
     return Compared(piece.start, piece.start + clock.seconds(len(piece.frames)), distances, near[index])
 
 
-def _track(number: int, pieces: list[Compared], chances: dict[str, float]) -> TrackResult:
+def _track(number: int, pieces: list[Compared], chance: Chance | None) -> TrackResult:
     distances = torch.cat([piece.distances for piece in pieces])
     weight = torch.cat([piece.weight for piece in pieces])
     found = estimate(distances, weight)
-    chance = chance_confidence(found.windows, chances) if found else 0.0
+    likely = chance(found) if found is not None and chance is not None else None
     windows = [row for piece in pieces for row in _over_time(piece)]
-    return TrackResult(number, pieces[0].start, pieces[-1].end, found, chance, windows)
+    return TrackResult(number, pieces[0].start, pieces[-1].end, found, likely, windows)
 
 
 def _over_time(piece: Compared) -> Iterator[tuple[float, Estimate]]:
@@ -257,23 +266,3 @@ def _over_time(piece: Compared) -> Iterator[tuple[float, Estimate]]:
         found = estimate(piece.distances[first : first + run], piece.weight[first : first + run])
         if found is not None:
             yield piece.start + clock.seconds(first) + middle, found
-
-
-def chance_confidence(windows: float, chances: dict[str, float]) -> float:
-    """The confidence a wrong match reaches in 1 of 20 cases, for a number of windows.
-
-    Between the numbers measured it follows the line between them in logarithms; beyond them it falls as the root of
-    their number, as the mean of independent windows does.
-
-    Args:
-        windows: Windows averaged, > 0.
-        chances: ``unmatched`` of a checkpoint's calibration, may be empty.
-    """
-    if not chances:
-        return 0.0
-    numbers = sorted(int(number) for number in chances)
-    values = [max(chances[str(number)], 1e-6) for number in numbers]
-    if windows < numbers[0] or windows > numbers[-1]:
-        nearest = 0 if windows < numbers[0] else -1
-        return values[nearest] * math.sqrt(numbers[nearest] / windows)
-    return math.exp(float(np.interp(math.log(windows), np.log(numbers), np.log(values))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from rich.table import Table
 from torch import Tensor
 
 from avsync import clock
+from avsync.alignment.chance import Chance
 from avsync.alignment.distances import distance_matrix
 from avsync.alignment.offset import Estimate, estimate
 from avsync.data.shards import Clip, read_clips
 from avsync.data.speech import speech_near, speech_share
+from avsync.evaluation.calibration import Bin, answers, expected_error, fit_chance, reliability
 from avsync.evaluation.protocols import (
     FRAMES,
     SEARCH,
@@ -109,7 +111,7 @@ class OffsetEvaluation:
 
         Args:
             checkpoint: Evaluated, and calibrated in place.
-            val: Folder of shards on which the threshold of pairs and the chance of a match are fitted.
+            val: Folder of shards on which the threshold of pairs and the chance of being right are fitted.
             test: Folder of shards that is measured.
             run: Where metrics.json, curves.npz and report.html go.
 
@@ -120,11 +122,13 @@ class OffsetEvaluation:
         net, _ = load(checkpoint, device)
         known = self._measure(net, val, "calibrating")
         threshold = best_threshold(*self._pairs(known))
-        calibrate(checkpoint, {"threshold": threshold, "unmatched": unmatched_confidence(known)})
+        chance = fit_chance(answers(known))
+        calibrate(checkpoint, {"threshold": threshold, "chance": asdict(chance)})
         measured = self._measure(net, test, "testing")
-        metrics = {f"test/{name}": value for name, value in self._metrics(measured, threshold).items()}
+        bins = reliability(chance, answers(measured))
+        metrics = {f"test/{name}": value for name, value in self._metrics(measured, threshold, chance, bins).items()}
         save_curves(measured, run / "curves.npz")
-        write_report(run, metrics, measured)
+        write_report(run, metrics, measured, bins)
         with whole_file(run / "metrics.json") as partial:  # the last one written: the run is complete
             partial.write_text(json.dumps(metrics, indent=1) + "\n")
         if self.progress:
@@ -140,47 +144,21 @@ class OffsetEvaluation:
         pairs = [pair_distances(clip.distances, clip.true, generator) for clip in measured]
         return torch.cat([synced for synced, _ in pairs]), torch.cat([shifted for _, shifted in pairs])
 
-    def _metrics(self, measured: list[Measured], threshold: float) -> dict[str, float]:
+    def _metrics(self, measured: list[Measured], threshold: float, chance: Chance, bins: list[Bin]) -> dict[str, float]:
         scores = OffsetScores()
         for clip in measured:
             scores.add(clip.distances, clip.speech, clip.true)
         metrics = scores.compute()
         metrics["pair_acc"] = pair_accuracy(*self._pairs(measured), threshold)
         metrics["clips"] = len(measured)
+        metrics["calibration/ece"] = expected_error(bins)
         whole = [(clip, found) for clip in measured if (found := clip.estimate()) is not None]
         errors = np.array([abs(found.offset - clock.seconds(clip.true)) * 1000 for clip, found in whole])
         if len(errors):
             metrics["clip/offset_mae_ms"] = float(errors.mean())
             metrics["clip/offset_acc"] = float(np.mean([abs(f.frames - c.true) <= 1 for c, f in whole]))
+            metrics["clip/chance"] = float(np.mean([chance(found) for _, found in whole]))
         return metrics
-
-
-def unmatched_confidence(measured: list[Measured], quantile: float = 0.95) -> dict[str, float]:
-    """Confidence that sound of another clip reaches by chance, by number of windows.
-
-    The minimum of a curve always lies below its median, the more the fewer windows were averaged; so a confidence
-    means nothing until it is held against this.
-
-    Args:
-        measured: Clips of a split; each is paired with the sound of the others.
-        quantile: Share of wrong pairs that stay below the value given.
-
-    Returns:
-        For some numbers of windows (as text, JSON's keys) the quantile of confidence.
-    """
-    chance: dict[str, float] = {}
-    for windows in (15, 30, 50, 100, 200):
-        found = [
-            result.confidence
-            for one in measured
-            for other in measured
-            if one is not other and len(one.video) >= windows and len(other.audio) >= windows
-            for result in [estimate(distance_matrix(one.video[:windows], other.audio[:windows], SEARCH))]
-            if result is not None
-        ]
-        if found:
-            chance[str(windows)] = float(np.quantile(found, quantile))
-    return chance
 
 
 def save_curves(measured: list[Measured], path: Path) -> None:
@@ -206,4 +184,5 @@ def print_table(metrics: dict[str, float], run: Path) -> None:
     console = Console()
     console.print(table)
     console.print(f"binary pairs (chance 0.5): {metrics['test/pair_acc']:.3f}")
+    console.print(f"stated chance of being right, mean error: {metrics['test/calibration/ece']:.3f}")
     console.print(f"report: {run / 'report.html'}")

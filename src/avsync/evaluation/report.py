@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from avsync import clock
+from avsync.evaluation.calibration import Bin
 from avsync.evaluation.protocols import FRAMES, SEARCH
 from avsync.media.atomic import whole_file
 
@@ -32,13 +33,14 @@ h2 { margin-top: 2rem }
 """
 
 
-def write_report(run: Path, metrics: dict[str, float], measured: list[Measured]) -> Path:
+def write_report(run: Path, metrics: dict[str, float], measured: list[Measured], bins: list[Bin]) -> Path:
     """Write ``run/report.html`` and return its path.
 
     Args:
         run: The run folder; its ``logs/metrics.csv``, if there, gives the training curve.
         metrics: What metrics.json holds.
         measured: The test clips.
+        bins: Stated chances of being right beside the share that was.
     """
     parts = [
         f"<h1>avsync: {html.escape(run.name)}</h1>",
@@ -49,6 +51,7 @@ def write_report(run: Path, metrics: dict[str, float], measured: list[Measured])
         f"Whole clips: <b>{metrics.get('test/clip/offset_acc', float('nan')):.3f}</b> within ±1 frame, "
         f"mean error {metrics.get('test/clip/offset_mae_ms', float('nan')):.0f} ms.</p>",
         _training(run / "logs" / "metrics.csv"),
+        _calibration(bins, metrics),
         "<h2>Distance curves</h2><p>Mean distance over a clip's speech for every candidate offset. The dashed line "
         "is the true offset, the dot what was measured; positive: the audio is early.</p>",
         '<div class="grid">' + "".join(_curve(clip) for clip in measured[:SHOWN]) + "</div>",
@@ -73,6 +76,23 @@ def _table(metrics: dict[str, float]) -> str:
         cells = [str(k), *(f"{value:.3f}" for value in values), *(f"{value:.0f} ms" for value in errors)]
         rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     return f"<table>{head}{rows}</table>"
+
+
+def _calibration(bins: list[Bin], metrics: dict[str, float]) -> str:
+    figure = Figure(figsize=(4, 3.4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#8a93a6", linestyle="--", linewidth=1)
+    axes.plot([row.stated for row in bins], [row.observed for row in bins], "o-", color="#2456a6")
+    axes.set_xlabel("stated chance")
+    axes.set_ylabel("share that was right")
+    head = "<tr><th>stated chance<th>share that was right<th>share of the answers</tr>"
+    rows = "".join(f"<tr><td>{row.stated:.3f}<td>{row.observed:.3f}<td>{row.weight:.3f}</tr>" for row in bins)
+    said = (
+        "<h2>Calibration</h2><p>The chance of being right within ±1 frame that the checkpoint states for runs of 5 to "
+        "105 frames and for whole clips, one in twenty of them with sound of another clip, beside the share that was. "
+        f"Mean distance (ECE): <b>{metrics['test/calibration/ece']:.3f}</b>.</p>"
+    )
+    return said + _svg(figure, "On the dashed line chances are what they say.") + f"<table>{head}{rows}</table>"
 
 
 def _training(path: Path) -> str:

@@ -11,6 +11,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from avsync import models
 from avsync.errors import AvsyncError
 
 SHOWN = (
@@ -20,6 +21,24 @@ SHOWN = (
     "test/pair_acc",
     "test/offset_mae_ms/k5",
 )
+
+
+SHIPPED = "syncnet"
+"""What measures where nothing was trained."""
+
+
+def default_checkpoint(runs: Path = Path("runs")) -> str:
+    """The newest run's checkpoint, or the name of the one that ships where there are no runs.
+
+    Raises:
+        AvsyncError: There is neither.
+    """
+    try:
+        return str(newest_checkpoint(runs))
+    except AvsyncError:
+        if SHIPPED in models.names():
+            return SHIPPED
+        raise
 
 
 def newest_checkpoint(runs: Path = Path("runs")) -> Path:

@@ -1,18 +1,22 @@
 """Checkpoints: written whole or not at all, read without running anything that came with them.
 
 A checkpoint holds, beside what Lightning needs to go on, ``avsync``: the network's config as a plain dict and what
-an evaluation found out about it (:func:`calibrate`). Measuring needs only that and the weights.
+an evaluation found out about it (:func:`calibrate`). Measuring needs only that and the weights, which is all that a
+``.safetensors`` holds.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -20,6 +24,7 @@ from avsync.errors import AvsyncError
 from avsync.models.syncnet import SyncNet
 
 FORMAT = 1
+SAFE = ".safetensors"
 ALLOWED = ("avsync.models.", "avsync.features.")
 """Where the classes of a config that came with weights may come from."""
 
@@ -29,12 +34,18 @@ class CheckpointError(AvsyncError):
 
 
 def save(checkpoint: dict[str, Any], path: Path) -> None:
-    """Write ``checkpoint`` to ``path``: a reader sees the old file or the new one, never a part."""
+    """Write ``checkpoint`` to ``path``: a reader sees the old file or the new one, never a part.
+
+    A ``.safetensors`` gets the network's weights, with ``avsync`` as its metadata.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            torch.save(checkpoint, stream)
+            if path.suffix == SAFE:
+                stream.write(_safe_bytes(checkpoint))
+            else:
+                torch.save(checkpoint, stream)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(name, path)
@@ -52,17 +63,37 @@ def read(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path} is not a file; give a checkpoint such as runs/NAME/checkpoints/best.ckpt")
     try:
+        if path.suffix == SAFE:
+            return _read_safe(path, map_location)
         return torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         reason = str(error).splitlines()[0][:120]
         raise CheckpointError(f"{path} is not a readable checkpoint ({reason}); train again or give another") from error
 
 
+def _safe_bytes(checkpoint: dict[str, Any]) -> bytes:
+    weights = {
+        name: value.detach().cpu().contiguous()
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith("net.")
+    }
+    return safetensors.torch.save(weights, {"avsync": json.dumps(checkpoint["avsync"])})
+
+
+def _read_safe(path: Path, map_location: Any) -> dict[str, Any]:
+    """The same content as of a ``.ckpt``; numbers stored as half as long come as float32."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        own = json.loads((file.metadata() or {}).get("avsync", "null"))
+        stored = {name: file.get_tensor(name).to(map_location) for name in file.keys()}
+    weights = {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
+    return {"avsync": own, "state_dict": weights}
+
+
 def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[SyncNet, dict[str, Any]]:
     """The network of a checkpoint, ready to measure, and its calibration.
 
     Args:
-        path: A file that training wrote.
+        path: A file that training or ``avsync export`` wrote; :func:`avsync.load` also takes names.
         device: Where the network goes.
 
     Returns:
@@ -75,9 +106,13 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[SyncNet,
     own = content.get("avsync") if isinstance(content, dict) else None
     if not own or own.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not an avsync checkpoint of format {FORMAT}; give one that train.py wrote")
-    net = build(own["net"])
-    weights = {name[4:]: value for name, value in content["state_dict"].items() if name.startswith("net.")}
-    net.load_state_dict(weights)
+    try:
+        net = build(own["net"])
+        weights = {name[4:]: value for name, value in content["state_dict"].items() if name.startswith("net.")}
+        net.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError, ImportError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise CheckpointError(f"{path}: weights and config do not make a network ({reason}); give another") from error
     return net.to(device).eval(), own.get("calibration", {})
 
 

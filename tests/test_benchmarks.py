@@ -1,0 +1,54 @@
+"""What benchmarks compare must be the same thing, done in two ways."""
+
+import importlib.util
+
+import pytest
+import torch
+
+from avsync.models import checkpoints
+from conftest import ROOT
+
+TOWERS = {"widths": [8, 8, 8, 8, 8], "full": [16], "embedding": 12}
+SMALL = {
+    "syncnet": {
+        "_target_": "avsync.models.syncnet.SyncNet",
+        "video_features": {"_target_": "avsync.features.video.MouthFrames"},
+        "audio_features": {"_target_": "avsync.features.audio.LogMel"},
+        "video_tower": {"_target_": "avsync.models.syncnet.VideoTower", "widths": [8, 8, 8]},
+        "audio_tower": {"_target_": "avsync.models.syncnet.AudioTower", "widths": [8, 8, 8]},
+    },
+    "syncnet_v2": {
+        "_target_": "avsync.models.syncnet.SyncNet",
+        "video_features": {"_target_": "avsync.features.colour.ColourFrames"},
+        "audio_features": {"_target_": "avsync.features.mfcc.Mfcc"},
+        "video_tower": {"_target_": "avsync.models.syncnet_vgg.VideoTower", **TOWERS},
+        "audio_tower": {"_target_": "avsync.models.syncnet_vgg.AudioTower", **TOWERS},
+        "unit": False,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def speed():
+    spec = importlib.util.spec_from_file_location("training_speed", ROOT / "benchmarks" / "training_speed.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_whole_clips_and_window_by_window_give_the_same_embeddings(speed, model):
+    torch.manual_seed(0)
+    net = checkpoints.build(SMALL[model]).eval()
+    frames = torch.randint(0, 256, (2, 9, net.face_size, net.face_size, 3), dtype=torch.uint8)
+    audio = 0.1 * torch.randn(2, 9 * 640)
+    with torch.inference_mode():
+        whole, single = speed.whole_clips(net, frames, audio), speed.window_by_window(net, frames, audio)
+    for one, other in zip(whole, single, strict=True):
+        assert one.shape == other.shape == (2, 5, one.shape[2])
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-5 * float(one.abs().max()))
+
+
+def test_a_row_is_measured(speed):
+    told = speed.measure("syncnet", "both", "cpu", segments=1, seconds=0.6, steps=1)
+    assert set(told) == {"whole", "plain", "memory"} and all(value > 0 for value in told.values())
