@@ -1,4 +1,4 @@
-"""A clip in a few numbers a frame, before augmentation: does anything move, does anything sound, does it go together?"""
+"""A clip in a few numbers a frame, before augmentation: does anything move, does anything sound, do they agree?"""
 
 from __future__ import annotations
 

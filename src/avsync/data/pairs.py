@@ -7,8 +7,8 @@ A network embeds whole segments, so a window is an index, and a pair is two indi
     clip b'    audio   0 1 2 3 4 5 6 ...          across     (b, i) with (b', j),      b' != b
 
 A shift within the tolerance that evaluation counts as correct (1 frame) is neither: such pairs are never made. Nor are
-pairs of two segments of one clip, which may overlap. Near negatives, shifted by hardly more than the tolerance, are hard:
-their share may rise as training goes on (:class:`Hardness`).
+pairs of two segments of one clip, which may overlap. Near negatives, shifted by hardly more than the tolerance, are
+hard: their share may rise as training goes on (:class:`Hardness`).
 """
 
 from __future__ import annotations
