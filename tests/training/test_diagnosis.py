@@ -32,7 +32,12 @@ class Towers(nn.Module):
     def __init__(self, normal: bool = True):
         super().__init__()
         self.video, self.audio = (
-            nn.Sequential(nn.BatchNorm1d(5 * size) if normal else nn.Identity(), nn.Linear(5 * size, 64), nn.ReLU(), nn.Linear(64, 32))
+            nn.Sequential(
+                nn.BatchNorm1d(5 * size) if normal else nn.Identity(),
+                nn.Linear(5 * size, 64),
+                nn.ReLU(),
+                nn.Linear(64, 32),
+            )
             for size in (64, 16)
         )
 
