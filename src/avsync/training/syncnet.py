@@ -49,7 +49,7 @@ class SyncNetTraining(pl.LightningModule):
         self.net, self.objective = net, objective
         self.frozen = parts(net, freeze)
         for part in self.frozen:
-            part.requires_grad_(False)
+            part.requires_grad_(False).eval()
         self.optimizer, self.scheduler = optimizer, scheduler
         self.scores = OffsetScores()
 
