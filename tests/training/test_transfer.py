@@ -36,9 +36,10 @@ def checkpoint(tmp_path):
 
 def module(**how) -> SyncNetTraining:
     torch.manual_seed(0)
-    return SyncNetTraining(
-        checkpoints.build(config()), TimeMatching(), partial(torch.optim.AdamW, lr=1e-2, weight_decay=0.1), **how
-    )
+    optimizer = partial(torch.optim.AdamW, lr=1e-2, weight_decay=0.1)
+    training = SyncNetTraining(checkpoints.build(config()), TimeMatching(), optimizer, **how)
+    training.setup("fit")
+    return training
 
 
 def fitted(training: SyncNetTraining) -> SyncNetTraining:
@@ -82,7 +83,7 @@ def test_frozen_parts_are_in_evaluation_while_the_rest_trains():
 def test_what_does_not_fit_is_told_by_name(checkpoint):
     wide = checkpoints.build(config(width=16))
     with pytest.raises(CheckpointError, match=r"4 of \d+ tensors: video_tower.head.2.weight is \(8, 72\)") as caught:
-        SyncNetTraining(wide, TimeMatching(), torch.optim.SGD, init_from=checkpoint)
+        SyncNetTraining(wide, TimeMatching(), torch.optim.SGD, init_from=checkpoint).setup("fit")
     assert "and 1 more" in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -98,7 +98,7 @@ def draw_pairs(  # noqa: PLR0913  what a negative may be
     own, window = video // windows, video % windows
     hard = torch.rand(video.shape, generator=generator) < near
     shifted = own * windows + shifted_windows(window, windows, generator, torch.where(hard, reach, windows))
-    other = other_clips(clips, None if clip is None else clip.cpu(), torch.device("cpu"))
+    other = other_clips(clips, clip, torch.device("cpu"))
     score = torch.rand((len(video), clips), generator=generator).masked_fill(~other[own], -1)
     elsewhere = score.argmax(dim=1) * windows + torch.randint(0, windows, own.shape, generator=generator)
     use_other = (torch.rand(own.shape, generator=generator) < across) & other.any(dim=1)[own] & ~hard
@@ -129,7 +129,7 @@ def other_clips(clips: int, clip: Tensor | None, device: torch.device) -> Tensor
         clip: (B,) the same number where segments are of one clip; None for all of different ones.
         device: Where the answer goes.
     """
-    clip = torch.arange(clips, device=device) if clip is None else clip
+    clip = torch.arange(clips, device=device) if clip is None else clip.to(device)
     return clip[:, None] != clip
 
 

@@ -165,6 +165,6 @@ def bounded(log_scale: Tensor) -> Tensor:
     return log_scale.clamp(max=math.log(100.0)).exp()
 
 
-def numbered(keys: list[str], device: torch.device) -> Tensor:
+def numbered(keys: list[str]) -> Tensor:
     """(B,) numbers that are the same where keys are."""
-    return torch.tensor([keys.index(key) for key in keys], device=device)
+    return torch.tensor([keys.index(key) for key in keys])

@@ -37,7 +37,7 @@ def repeated(outline: Tensor, clip: list[str]) -> bool:
 
 def spread(embeddings: Tensor) -> float:
     """How much windows differ, as a share of their length: (B, N, D) to 0 (all alike) ... 1."""
-    flat = embeddings.flatten(0, 1).double()
+    flat = embeddings.flatten(0, 1).cpu().double()
     return float(flat.var(dim=0, correction=0).sum() / flat.square().sum(dim=1).mean().clamp(min=1e-30))
 
 

@@ -44,14 +44,25 @@ class SyncNetTraining(pl.LightningModule):
         freeze: Sequence[str] = (),
     ):
         super().__init__()
-        if init_from is not None:
-            initialise(net, init_from)
         self.net, self.objective = net, objective
-        self.frozen = parts(net, freeze)
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.init_from, self.freeze_parts = init_from, freeze
+        self.frozen: list[nn.Module] = []
+        self.scores = OffsetScores()
+
+    def setup(self, stage: str) -> None:
+        """Begin with the weights given and hold what is frozen.
+
+        Raises:
+            CheckpointError: The weights do not fit, or a part is not there.
+        """
+        if stage != "fit":
+            return
+        if self.init_from is not None:
+            initialise(self.net, self.init_from)
+        self.frozen = parts(self.net, self.freeze_parts)
         for part in self.frozen:
             part.requires_grad_(False).eval()
-        self.optimizer, self.scheduler = optimizer, scheduler
-        self.scores = OffsetScores()
 
     def forward(self, batch: dict) -> tuple[Tensor, Tensor]:
         """A batch of segments to (B, N, D) embeddings of both streams."""
@@ -74,7 +85,7 @@ class SyncNetTraining(pl.LightningModule):
     def _loss(self, video: Tensor, audio: Tensor, batch: dict) -> Tensor:
         progress = self.trainer.global_step / max(1, self.trainer.estimated_stepping_batches)
         with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near distances apart
-            return self.objective(video, audio, batch["speech"], numbered(batch["key"], self.device), progress)
+            return self.objective(video, audio, batch["speech"], numbered(batch["key"]), progress)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch's errors."""
