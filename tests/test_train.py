@@ -50,8 +50,9 @@ def test_a_checkpoint_is_evaluated_without_training(mouth_run, mouth_data, tmp_p
     assert json.loads(again.read_text()) == json.loads((mouth_run / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_training_begins_with_weights_that_fit(mouth_run, mouth_data, tmp_path):
-    """And says in one line which tensors do not; of a network that learns nothing wrong is said."""
+    """And says in one line which tensors do not; a network that learns is not diagnosed."""
     begin = [*mouth_data, f"model.init_from={mouth_run / 'checkpoints' / 'best.ckpt'}", "model.freeze=[video_tower]"]
     done = run_python("train.py", *begin, "trainer.max_epochs=1", f"paths.runs={tmp_path}")
     assert done.returncode == 0, done.stderr
