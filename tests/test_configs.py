@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
-GROUPS = ("model", "model/objective", "data", "trainer", "callbacks", "logger", "evaluation")
+GROUPS = ("model", "model/objective", "data", "data/augment", "trainer", "callbacks", "logger", "evaluation")
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONFIGS / group).glob("*.yaml"))]
 PRESETS = [
     (group, path.stem)

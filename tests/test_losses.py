@@ -66,3 +66,37 @@ def test_windows_of_no_weight_cost_nothing(across):
     assert losses.time_matching(video, wrong, scale, across=across) > 1
     pairs = torch.tensor([0.0, 0.9]), torch.tensor([True, True])
     assert losses.contrastive(*pairs, 1.0, torch.tensor([1.0, 0.0])) == 0 < losses.contrastive(*pairs, 1.0)
+
+
+def test_the_cosine_loss_of_uninformative_pairs_is_log_2_however_many_negatives():
+    synced = torch.tensor([True, False, False, False])
+    scale, threshold = torch.tensor(10.0), torch.tensor(0.3)
+    alike = losses.cosine_entropy(torch.full((4,), 0.3), synced, scale, threshold)
+    assert alike == pytest.approx(math.log(2))
+    apart = losses.cosine_entropy(torch.tensor([0.5, 0.1, 0.1, 0.1]), synced, scale, threshold)
+    assert apart == pytest.approx(math.log1p(math.exp(-2)))
+    assert losses.cosine_entropy(torch.tensor([0.1, 0.5, 0.5, 0.5]), synced, scale, threshold) > 1
+
+
+def test_the_cosine_loss_leaves_0_69_at_once():
+    """Cosines that differ by 0.1 take it far below; with the cosine itself for the chance they would not."""
+    cosine, synced = torch.tensor([0.55, 0.45]), torch.tensor([True, False])
+    plain = torch.nn.functional.binary_cross_entropy(cosine, synced.float())
+    scaled = losses.cosine_entropy(cosine, synced, torch.tensor(30.0), torch.tensor(0.5))
+    assert plain > 0.59 and scaled < 0.25
+
+
+def test_pairs_of_no_weight_cost_nothing_in_the_cosine_loss():
+    cosine, synced = torch.tensor([1.0, -1.0, -1.0]), torch.tensor([True, False, True])
+    weight = torch.tensor([1.0, 1.0, 0.0])
+    assert losses.cosine_entropy(cosine, synced, torch.tensor(20.0), torch.tensor(0.0), weight) < 1e-6
+
+
+def test_segments_of_one_clip_are_no_candidates_of_each_other():
+    """The third segment is the first once more: as a candidate it would be as right as the right one."""
+    draw = torch.Generator().manual_seed(0)
+    video = F.normalize(torch.randn(3, 12, 64, generator=draw), dim=-1)
+    video[2] = video[0]
+    known = losses.time_matching(video, video, torch.tensor(50.0), across=True, clip=torch.tensor([0, 1, 0]))
+    unknown = losses.time_matching(video, video, torch.tensor(50.0), across=True)
+    assert known < 1e-3 < 0.4 < unknown

@@ -56,6 +56,23 @@ def test_a_checkpoint_is_evaluated_without_training(mouth_run, mouth_data, tmp_p
     assert json.loads(again.read_text()) == json.loads((mouth_run / "metrics.json").read_text())
 
 
+@pytest.mark.slow
+def test_training_begins_with_weights_that_fit(mouth_run, mouth_data, tmp_path):
+    """And says in one line which tensors do not; a network that learns is not diagnosed."""
+    begin = [*mouth_data, f"model.init_from={mouth_run / 'checkpoints' / 'best.ckpt'}", "model.freeze=[video_tower]"]
+    done = run_python("train.py", *begin, "trainer.max_epochs=1", f"paths.runs={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    (run,) = tmp_path.iterdir()
+    weights = [torch.load(r / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for r in (mouth_run, run)]
+    same = {name for name, value in weights[0].items() if torch.equal(value, weights[1][name])}
+    assert {name.split(".")[1] for name in same if name.startswith("net.")} == {"video_tower", "audio_features"}
+    assert not (run / "diagnosis.json").exists() and not (mouth_run / "diagnosis.json").exists()
+
+    done = run_python("train.py", *begin, "model.net.video_tower.embedding=8", f"paths.runs={tmp_path}")
+    assert done.returncode == 2 and "audio_tower.head.weight is (256, 960), expected (8, 960)" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_a_sweep_is_collected_into_one_table(mouth_data, tmp_path):
     done = run_python(
         "train.py",

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from avsync.data.pairs import time_targets
+from avsync.data.pairs import other_clips, time_targets
 
 
 def contrastive(distance: Tensor, synced: Tensor, margin: float, weight: Tensor | None = None) -> Tensor:
@@ -33,11 +33,51 @@ def contrastive(distance: Tensor, synced: Tensor, margin: float, weight: Tensor 
     return 0.5 * _mean(torch.where(synced, pull, push), weight)
 
 
-def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool, weight: Tensor | None = None) -> Tensor:
+def cosine_entropy(
+    cosine: Tensor, synced: Tensor, scale: Tensor, threshold: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Binary cross-entropy of the chance that a pair is in sync, sigmoid(scale (cosine - threshold)).
+
+    Prajwal et al., "A lip sync expert is all you need", ACM MM 2020 (Wav2Lip) and Li et al., "LatentSync", 2024, take
+    the cosine itself for the chance: its slope is at most 1, and a network that cannot tell yet stays at log 2 = 0.69.
+    With a scale and a threshold that are learned (Zhai et al., "Sigmoid loss for language image pre-training", ICCV
+    2023) small differences of the cosine already count. Pairs in sync and pairs that are not have half of the say each,
+    however many there are: chance is log 2 = 0.693.
+
+    Args:
+        cosine: (P,) in -1...1.
+        synced: (P,) bool.
+        scale: Scalar > 0.
+        threshold: Scalar, the cosine at which the chance is a half.
+        weight: (P,) >= 0, how much each pair has to say; None for all alike.
+
+    Returns:
+        Scalar.
+
+    Example:
+        >>> apart = torch.tensor([1.0, -1.0]), torch.tensor([True, False])
+        >>> bool(cosine_entropy(*apart, torch.tensor(10.0), torch.tensor(0.0)) < 0.001)
+        True
+    """
+    sign = torch.where(synced, 1.0, -1.0)
+    cost = F.softplus(-sign * scale * (cosine - threshold))  # minus the logarithm of the sigmoid
+    weight = torch.ones_like(cost) if weight is None else weight
+    return (_mean(cost, weight * synced) + _mean(cost, weight * ~synced)) / 2
+
+
+def time_matching(
+    video: Tensor,
+    audio: Tensor,
+    scale: Tensor,
+    *,
+    across: bool,
+    weight: Tensor | None = None,
+    clip: Tensor | None = None,
+) -> Tensor:
     """Multi-way matching over time: each window of picture must find its own sound among all of the clip's.
 
     Chung et al., "Perfect Match", ICASSP 2019, made symmetric. Windows within the tolerance of the right one are left
-    out of the choice. Chance is the logarithm of the number of candidates, near log N.
+    out of the choice. Chance is the logarithm of the number of candidates, near log N, or log BN across clips.
 
     Args:
         video: (B, N, D), unit length.
@@ -45,6 +85,8 @@ def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool, 
         scale: Scalar > 0 that multiplies the cosine.
         across: Let the windows of the other clips of the batch be candidates too.
         weight: (B, N) >= 0, how much each window has to say: in silence there is nothing to find. None for all alike.
+        clip: (B,) the same number where segments are of one clip: they may overlap and are no candidates of each other.
+            None for all of different clips.
 
     Returns:
         Scalar.
@@ -57,9 +99,9 @@ def time_matching(video: Tensor, audio: Tensor, scale: Tensor, *, across: bool, 
     clips, windows, _ = video.shape
     allowed = time_targets(windows, video.device) | torch.eye(windows, dtype=torch.bool, device=video.device)
     if across:
-        within = torch.eye(clips, dtype=torch.bool, device=video.device).repeat_interleave(windows, 0)
-        within = within.repeat_interleave(windows, 1)
-        allowed = allowed.repeat(clips, clips) | ~within
+        other = other_clips(clips, clip, video.device)
+        own = torch.eye(clips, dtype=torch.bool, device=video.device)
+        allowed = torch.kron(own, allowed) | torch.kron(other, torch.ones_like(allowed))
         video, audio = video.reshape(1, clips * windows, -1), audio.reshape(1, clips * windows, -1)
     logits = scale * video @ audio.transpose(1, 2)  # (B, N, N), or (1, BN, BN) across clips
     logits = logits.masked_fill(~allowed, float("-inf"))

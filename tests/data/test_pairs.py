@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from avsync.data.pairs import TOLERANCE, draw_pairs, time_targets
+from avsync.data.pairs import TOLERANCE, Hardness, draw_pairs, time_targets
 
 CPU = torch.device("cpu")
 
@@ -51,3 +51,49 @@ def test_time_targets_leave_out_the_tolerance():
     allowed = time_targets(6, CPU)
     assert not allowed.diagonal().any() and not allowed.diagonal(1).any() and not allowed.diagonal(-1).any()
     assert allowed.sum() == 6 * 6 - 6 - 2 * 5
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_negative_is_what_evaluation_counts_as_correct(seed):
+    """Whatever is asked for: never within the tolerance in a clip, never another segment of the same clip."""
+    draw = torch.Generator().manual_seed(seed)
+    clips, windows = (int(torch.randint(low, high, (), generator=draw)) for low, high in ((1, 7), (4, 30)))
+    across, near = torch.rand(2, generator=draw).tolist()
+    clip = torch.randint(0, 3, (clips,), generator=draw)
+    reach, negatives = (int(torch.randint(low, high, (), generator=draw)) for low, high in ((2, 9), (1, 5)))
+    pairs = draw_pairs(
+        clips,
+        windows,
+        across=across,
+        generator=draw,
+        device=CPU,
+        near=near,
+        reach=reach,
+        negatives=negatives,
+        clip=clip,
+    )
+    assert len(pairs.video) == clips * windows * (1 + negatives) and int(pairs.synced.sum()) == clips * windows
+    video, audio = pairs.video[~pairs.synced], pairs.audio[~pairs.synced]
+    same = video // windows == audio // windows
+    assert ((video - audio).abs()[same] > TOLERANCE).all()
+    assert (clip[video // windows] != clip[audio // windows])[~same].all()
+    assert torch.bincount(video, minlength=clips * windows).eq(negatives).all()
+
+
+def test_near_negatives_lie_just_beyond_the_tolerance():
+    generator = torch.Generator().manual_seed(0)
+    asked = {"across": 1.0, "generator": generator, "device": CPU, "reach": 4}
+    pairs = draw_pairs(6, 40, near=1.0, **asked)
+    shift = (pairs.video - pairs.audio)[~pairs.synced].abs()
+    assert set(shift.tolist()) == {2, 3, 4}
+    pairs = draw_pairs(6, 40, near=0.5, **asked, negatives=20)
+    inside = (pairs.video // 40 == pairs.audio // 40)[~pairs.synced]
+    assert inside.float().mean() == pytest.approx(0.5, abs=0.03)  # the others are of other clips
+    with pytest.raises(ValueError, match="within the tolerance"):
+        draw_pairs(6, 40, near=1.0, **{**asked, "reach": 1})
+
+
+def test_hardness_rises_in_a_line_and_stays():
+    hardness = Hardness(start=0.2, end=0.8, over=0.5)
+    assert [hardness.near(x) for x in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([0.2, 0.5, 0.8, 0.8])
+    assert Hardness(start=0.2, end=0.8, over=0.0).near(0.0) == 0.8

@@ -22,6 +22,7 @@ from torch.utils.data import IterableDataset
 from webdataset.utils import pytorch_worker_info
 
 from avsync import clock
+from avsync.data.outline import bands, tiles
 from avsync.data.shards import Clip, ShardError, decode_sample, read_index, verified_shards
 from avsync.data.speech import speech_share
 
@@ -30,7 +31,7 @@ class ClipsDataModule(pl.LightningDataModule):
     """Train and validation batches from folders of shards.
 
     A batch is a dict: ``frames`` (B, T, H, W, 3) uint8, ``audio`` (B, 640 T) float32, ``speech`` (B, T - 4), the share
-    of each window that is not silent, and ``key``, B strings.
+    of each window that is not silent, ``key``, B strings, and outlines: ``tiles`` (B, T, 64), ``bands`` (B, T, 16).
 
     Args:
         train: Folder whose ``shards`` are trained on.
@@ -240,4 +241,6 @@ def stack(segments: list[dict]) -> dict:
         "audio": torch.stack([segment["audio"] for segment in segments]),
         "speech": torch.stack([segment["speech"] for segment in segments]),
         "key": [segment["key"] for segment in segments],
+        "tiles": torch.stack([tiles(segment["frames"]) for segment in segments]),
+        "bands": torch.stack([bands(segment["audio"]) for segment in segments]),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,6 +13,8 @@ from avsync.alignment.distances import distance_matrix
 from avsync.evaluation.protocols import SEARCH, OffsetScores
 from avsync.models.checkpoints import FORMAT
 from avsync.models.syncnet import SyncNet
+from avsync.training.objectives import numbered
+from avsync.training.transfer import initialise, parts
 
 
 class SyncNetTraining(pl.LightningModule):
@@ -20,10 +22,11 @@ class SyncNetTraining(pl.LightningModule):
 
     Args:
         net: A two-tower network, see :mod:`avsync.models.syncnet`.
-        objective: (B, N, D) embeddings of both streams and the (B, N) share of speech to a scalar, see
-            :mod:`avsync.training.objectives`.
+        objective: Embeddings of both streams to a scalar, see :mod:`avsync.training.objectives`.
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
+        init_from: A checkpoint that the network starts with, or None.
+        freeze: Parts of the network that stay as they are, such as ``video_tower``.
 
     Attributes:
         net_config: The config ``net`` was built from, as a plain dict; it goes into the checkpoint.
@@ -37,35 +40,69 @@ class SyncNetTraining(pl.LightningModule):
         objective: nn.Module,
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
+        init_from: str | None = None,
+        freeze: Sequence[str] = (),
     ):
         super().__init__()
         self.net, self.objective = net, objective
         self.optimizer, self.scheduler = optimizer, scheduler
+        self.init_from, self.freeze_parts = init_from, freeze
+        self.frozen: list[nn.Module] = []
         self.scores = OffsetScores()
+
+    def setup(self, stage: str) -> None:
+        """Begin with the weights given and hold what is frozen.
+
+        Raises:
+            CheckpointError: The weights do not fit, or a part is not there.
+        """
+        if stage != "fit":
+            return
+        if self.init_from is not None:
+            initialise(self.net, self.init_from)
+        self.frozen = parts(self.net, self.freeze_parts)
+        for part in self.frozen:
+            part.requires_grad_(False).eval()
 
     def forward(self, batch: dict) -> tuple[Tensor, Tensor]:
         """A batch of segments to (B, N, D) embeddings of both streams."""
         return self.net.embed_video(batch["frames"]), self.net.embed_audio(batch["audio"])
 
-    def training_step(self, batch: dict, index: int) -> Tensor:
-        """Loss of a batch."""
+    def train(self, mode: bool = True) -> SyncNetTraining:
+        """Lightning's switch; frozen parts stay in evaluation, so that their statistics stay too."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
+
+    def training_step(self, batch: dict, index: int) -> dict[str, Tensor]:
+        """Loss of a batch, and the embeddings for whoever wants to look at them."""
         video, audio = self(batch)
-        with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near distances apart
-            loss = self.objective(video, audio, batch["speech"])
+        loss = self._loss(video, audio, batch)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["audio"]))
-        return loss
+        return {"loss": loss, "video": video.detach(), "audio": audio.detach()}
+
+    def _loss(self, video: Tensor, audio: Tensor, batch: dict) -> Tensor:
+        progress = self.trainer.global_step / max(1, self.trainer.estimated_stepping_batches)
+        with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near distances apart
+            return self.objective(video, audio, batch["speech"], numbered(batch["key"]), progress)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch's errors."""
         self.scores = OffsetScores()
 
-    def validation_step(self, batch: dict, index: int) -> None:
-        """Loss, and the offset of every window whose search range stays in its segment."""
+    def validation_step(self, batch: dict, index: int) -> Tensor:
+        """Loss, and the offset of every window whose search range stays in its segment.
+
+        Returns:
+            (B, N, 31) distances to candidates -15...+15.
+        """
         video, audio = self(batch)
-        self.log("val/loss", self.objective(video, audio, batch["speech"]), batch_size=len(video), sync_dist=True)
-        for clip in range(len(video)):
-            distances = distance_matrix(video[clip], audio[clip], SEARCH)
-            self.scores.add(distances.cpu(), batch["speech"][clip].cpu(), true=0)
+        self.log("val/loss", self._loss(video, audio, batch), batch_size=len(video), sync_dist=True)
+        matrices = [distance_matrix(*clip, SEARCH).cpu() for clip in zip(video, audio, strict=True)]
+        for distances, speech in zip(matrices, batch["speech"].cpu(), strict=True):
+            self.scores.add(distances, speech, true=0)
+        return torch.stack(matrices)
 
     def on_validation_epoch_end(self) -> None:
         """Log accuracy on runs of speech."""
@@ -76,7 +113,7 @@ class SyncNetTraining(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with its schedule over all steps of the run."""
-        optimizer = self.optimizer(self.parameters())
+        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
         if self.scheduler is None:
             return optimizer
         schedule = self.scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))

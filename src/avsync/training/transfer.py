@@ -1,0 +1,49 @@
+"""Beginning with what another training learned, and keeping parts of it as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from avsync.models.checkpoints import CheckpointError, load
+
+SHOWN = 3
+"""Tensors that an error names."""
+
+
+def initialise(net: nn.Module, checkpoint: str) -> None:
+    """Give ``net`` the weights of a checkpoint's network, all of them.
+
+    Raises:
+        CheckpointError: It is not one of avsync's, or the tensors of the two are not the same by name and shape.
+    """
+    given, wanted = load(checkpoint)[0].state_dict(), net.state_dict()
+    wrong = [f"{name} is missing" for name in wanted if name not in given]
+    wrong += [f"{name} is not wanted" for name in given if name not in wanted]
+    wrong += [
+        f"{name} is {tuple(given[name].shape)}, expected {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in given and given[name].shape != wanted[name].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise CheckpointError(
+            f"{checkpoint} does not fit this network in {len(wrong)} of {len(wanted)} tensors: "
+            f"{'; '.join(wrong[:SHOWN])}{more}; give model.init_from a checkpoint of the same model= and sizes"
+        )
+    net.load_state_dict(given)
+
+
+def parts(net: nn.Module, names: Iterable[str]) -> list[nn.Module]:
+    """Parts of a network by name, such as ``video_tower`` or ``audio_tower.head``.
+
+    Raises:
+        CheckpointError: There is no such part.
+    """
+    known = dict(net.named_modules())
+    for name in names:
+        if name not in known or not name:
+            choices = ", ".join(name for name, part in net.named_children() if any(True for _ in part.parameters()))
+            raise CheckpointError(f"model.freeze names {name!r}, which the network has not; give some of {choices}")
+    return [known[name] for name in names]
