@@ -109,7 +109,11 @@ def _answers(paths: list[Path], net: SyncNet, options: argparse.Namespace) -> di
 
 
 def _answers_table(answers: dict[str, dict[int, list[bool]]], synced: list[str]) -> str:
-    lines = ["", "| set | against | answers from 5 frames | right | from 15 frames | right |", "|---|---|--:|--:|--:|--:|"]
+    lines = [
+        "",
+        "| set | against | answers from 5 frames | right | from 15 frames | right |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
     for name, found in sorted(answers.items()):
         cells = [name, "0" if name in synced else "the whole clip"]
         for right in found.values():
