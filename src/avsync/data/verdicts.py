@@ -7,7 +7,6 @@ sets: a clip that it does not know is an error, not a clip to keep.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -71,9 +70,6 @@ class Verdicts:
         self.moves = {row["key"]: row["offset"] if row["verdict"] == CORRECTED else 0
                       for row in rows if row["verdict"] != DROP}  # fmt: skip
         self.dropped = {row["key"] for row in rows if row["verdict"] == DROP}
-        (key, times), *_ = Counter(row["key"] for row in rows).most_common(1)
-        if times > 1:
-            raise ShardError(f"{self.path} judges the clip {key} {times} times; keys are unique: `avsync verify` the set")
 
     def kept(self, clips: int) -> int:
         """How many of a set's ``clips`` take part.
