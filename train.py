@@ -25,15 +25,11 @@ def train(cfg: DictConfig) -> dict[str, float]:
     """Run what ``cfg`` describes, once or in rounds that clean the training clips."""
     if cfg.rounds == 1 or not cfg.train:
         return train_once(cfg)
+    fixed = {"model": OmegaConf.to_container(cfg.model, resolve=True), "data": cfg.data.train, "seed": cfg.seed}
     return run_rounds(
-        lambda changes, weights: train_once(OmegaConf.merge(cfg, changes), weights),
-        cfg.rounds,
-        run=Path(cfg.paths.run),
-        shards=Path(cfg.data.train),
-        judge=instantiate(cfg.filter),
-        settings={"model": OmegaConf.to_container(cfg.model, resolve=True), "data": cfg.data.train, "seed": cfg.seed},
-        scratch=cfg.rounds_from_scratch,
-    )
+        lambda changes, weights: train_once(OmegaConf.merge(cfg, changes), weights), cfg.rounds, Path(cfg.paths.run),
+        shards=Path(cfg.data.train), judge=instantiate(cfg.filter), settings=fixed, scratch=cfg.rounds_from_scratch,
+    )  # fmt: skip
 
 
 def train_once(cfg: DictConfig, weights: Path | None = None) -> dict[str, float]:

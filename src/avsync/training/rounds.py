@@ -40,7 +40,7 @@ Train = Callable[[dict[str, Any], Path | None], object]
 
 
 def run_rounds(
-    train: Train, number: int, *, run: Path, shards: Path, judge: Filter, settings: dict[str, Any], scratch: bool = True
+    train: Train, number: int, run: Path, *, shards: Path, judge: Filter, settings: dict[str, Any], scratch: bool = True
 ) -> dict[str, float]:
     """The rounds of a run that are not finished yet. Called again on the same folder it goes on where it was killed.
 
