@@ -10,7 +10,7 @@ from pathlib import Path
 import hydra
 import pytorch_lightning as pl
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import CheckpointError, load
@@ -32,7 +32,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     )  # fmt: skip
 
 
-def train_once(cfg: DictConfig, weights: Path | None = None) -> dict[str, float]:
+def train_once(cfg: DictConfig | ListConfig, weights: Path | None = None) -> dict[str, float]:
     """Train and evaluate; the run's folder then holds config.yaml, checkpoints, metrics.json and report.html."""
     run = Path(cfg.paths.run)
     run.mkdir(parents=True, exist_ok=True)

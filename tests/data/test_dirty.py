@@ -27,7 +27,9 @@ def test_keys_and_what_is_not_damaged_stay(sets):
     (before, after) = ({s["__key__"]: s for row in read_index(folder) for s in samples(folder / "shards" / row["name"])}
                        for folder in sets)  # fmt: skip
     assert list(before) == list(after)
-    same = [key for key in before if before[key]["mp4"] == after[key]["mp4"] and before[key]["flac"] == after[key]["flac"]]
+    same = [
+        key for key in before if before[key]["mp4"] == after[key]["mp4"] and before[key]["flac"] == after[key]["flac"]
+    ]
     assert same == [clip.key for clip in read_clips(sets[1]) if clip.meta["damage"] is None]
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from avsync.data.datamodule import ClipsDataModule
-from avsync.data.shards import ShardError, read_clips
+from avsync.data.shards import ShardError, read_clips, write_shards
 from avsync.data.verdicts import Verdicts, moved, read_table, write_table
-from mouths import draw_mouth, encoded, write_mouths
-from avsync.data.shards import write_shards
+from mouths import draw_mouth, encoded
 
 EARLY = 5
 

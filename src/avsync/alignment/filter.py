@@ -1,7 +1,7 @@
 """Score every clip of a set, shard by shard, on all processes and devices, and divide the good from the bad.
 
-    shard ─► SCORES/<shard>.parquet     written whole; reused while shard, network and settings are the same
-    all   ─► the line between good and bad ─► verdicts ─► one table
+shard ─► SCORES/<shard>.parquet     written whole; reused while shard, network and settings are the same
+all   ─► the line between good and bad ─► verdicts ─► one table
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ class Filter:
             shards = tuple(paths[k] for k in company)
             device = devices[number % len(devices)]
             path = scores / f"{Path(row['name']).stem}.parquet"
-            parts.append(_Part(row["name"], shards, row["samples"], checkpoint, network, device, self.search, path, content))
+            parts.append(
+                _Part(row["name"], shards, row["samples"], checkpoint, network, device, self.search, path, content)
+            )
         return parts
 
     def _devices(self) -> tuple[str, ...]:

@@ -50,7 +50,9 @@ def read_table(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         table = pq.read_table(path)
         return table.to_pylist(), json.loads((table.schema.metadata or {})[b"avsync"])
     except (pa.ArrowException, KeyError, ValueError) as error:
-        raise ShardError(f"{path} is no table that avsync wrote ({error}); make it again with `avsync filter`") from error
+        raise ShardError(
+            f"{path} is no table that avsync wrote ({error}); make it again with `avsync filter`"
+        ) from error
 
 
 class Verdicts:

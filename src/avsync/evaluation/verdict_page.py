@@ -15,7 +15,7 @@ from matplotlib.image import imsave
 from avsync.alignment.filter import Judged
 from avsync.alignment.verdicts import summary
 from avsync.data.shards import read_clips
-from avsync.data.verdicts import KEEP
+from avsync.data.verdicts import CORRECTED, DROP, KEEP
 from avsync.evaluation.report import STYLE, svg
 from avsync.media.atomic import whole_file
 
@@ -23,6 +23,7 @@ SHOWN = 48
 """Clips whose pictures are shown: the ones nearest to the line, where errors would be, and some of each reason."""
 STRIP = 5
 """Pictures of each."""
+COLOURS = {KEEP: "#2456a6", CORRECTED: "#15803d", DROP: "#c2410c"}
 
 
 def write_verdict_page(path: Path, judged: Judged, folder: Path) -> None:
@@ -44,7 +45,8 @@ def write_verdict_page(path: Path, judged: Judged, folder: Path) -> None:
         "<p>A score tells how far a clip's distance at offset 0 (±1 frame) lies below the rest of its curve, in "
         "standard deviations of the same for the same face with other people's sound. Below the line, at "
         f"{line.mixture.threshold:.2f}, a clip is more likely one that does not match: about "
-        f"{line.mixture.share:.0%} of those with sound and motion. {line.false_keep:.1%} of wrong pairings lie above it.</p>",
+        f"{line.mixture.share:.0%} of those with sound and motion. {line.false_keep:.1%} of wrong pairings "
+        "lie above it.</p>",
         _histograms(judged),
         "<h2>Dropped and corrected</h2>",
         '<div class="grid">' + "".join(_figure(row, strips[key]) for key, row in shown.items()) + "</div>",
@@ -68,11 +70,11 @@ def _histograms(judged: Judged) -> str:
         (best, "best", "wrong_best", judged.line.shifted),
     ):
         chance = np.array([value for row in judged.rows for value in row[wrong]])
-        groups = {verdict: _finite(judged.rows, name, verdict) for verdict in ("keep", "corrected", "drop")}
+        groups = {verdict: _finite(judged.rows, name, verdict) for verdict in COLOURS}
         edges = np.histogram_bin_edges(np.concatenate([*groups.values(), chance]), 60)
         groups = {verdict: values for verdict, values in groups.items() if len(values)}
-        axes.hist(list(groups.values()), edges, stacked=True, label=list(groups),
-                  color=[{"keep": "#2456a6", "corrected": "#15803d", "drop": "#c2410c"}[v] for v in groups])  # fmt: skip
+        colours = [COLOURS[verdict] for verdict in groups]
+        axes.hist(list(groups.values()), edges, stacked=True, label=list(groups), color=colours)
         if len(chance):
             weights = np.full(len(chance), len(judged.rows) / len(chance))
             axes.hist(chance, edges, weights=weights, histtype="step", color="#566074", label="wrong pairings")

@@ -20,12 +20,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import torch.distributed
-from pytorch_lightning.utilities import rank_zero_only
+import torch.distributed as ranks
 from rich.console import Console
 
 from avsync.alignment.filter import Filter
 from avsync.alignment.verdicts import summary
+from avsync.data.verdicts import DROP
 from avsync.errors import AvsyncError
 from avsync.evaluation.verdict_page import write_verdict_page
 from avsync.media.atomic import whole_file
@@ -71,12 +71,12 @@ def run_rounds(
             if before is not None or last.is_file():
                 changes["checkpoint"] = str(last) if last.is_file() else None
             train(changes, None if scratch or before is None else before / "checkpoints" / "best.ckpt")
-            if rank_zero_only.rank == 0:
+            if _first():
                 _judge(judge, shards, folder, turn)
         _together()
         before = folder
     assert before is not None
-    if rank_zero_only.rank == 0:
+    if _first():
         _leave(before, run)
     return json.loads((before / "metrics.json").read_text())
 
@@ -84,6 +84,11 @@ def run_rounds(
 def _judge(judge: Filter, shards: Path, folder: Path, turn: int) -> None:
     judged = judge(shards, folder / "checkpoints" / "best.ckpt", folder / "scores")
     write_verdict_page(folder / "verdicts.html", judged, shards)
+    if all(row["verdict"] == DROP for row in judged.rows):  # unfinished: the same run may go on for more epochs
+        raise AvsyncError(
+            f"round {turn} found no clip in {shards} whose sound matches better than that of others; see "
+            f"{folder / 'verdicts.html'}, and train longer (trainer.max_epochs) or look at the shards"
+        )
     judged.save(folder / TABLE)
     Console().print(f"round {turn}: {summary(judged.rows)}; see {folder / 'verdicts.html'}")
 
@@ -97,16 +102,21 @@ def _same(path: Path, settings: dict[str, Any]) -> None:
             raise AvsyncError(
                 f"the rounds in {path.parent} were begun with another {', '.join(other)}; give another hydra.run.dir"
             )
-    elif rank_zero_only.rank == 0:
+    else:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as partial:
             partial.write_text(json.dumps(settings, indent=1) + "\n")
 
 
+def _first() -> bool:
+    """True in the process that judges, of those that train together."""
+    return not (ranks.is_available() and ranks.is_initialized()) or ranks.get_rank() == 0
+
+
 def _together() -> None:
-    """Processes that train together wait for the one that judges, which may take hours."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier(torch.distributed.new_group(backend="gloo", timeout=timedelta(days=7)))
+    """The others wait for it, which may take hours."""
+    if ranks.is_available() and ranks.is_initialized():
+        ranks.barrier(ranks.new_group(backend="gloo", timeout=timedelta(days=7)))
 
 
 def _leave(last: Path, run: Path) -> None:
