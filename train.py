@@ -10,10 +10,11 @@ from pathlib import Path
 import hydra
 import pytorch_lightning as pl
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from avsync.errors import AvsyncError
-from avsync.models.checkpoints import CheckpointError
+from avsync.models.checkpoints import CheckpointError, load
+from avsync.training.rounds import run_rounds
 
 # Lightning advertises, and warns about its own use of torch
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
@@ -21,7 +22,20 @@ warnings.filterwarnings("ignore", module="pytorch_lightning")
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
-    """Run what ``cfg`` describes; its folder then holds config.yaml, checkpoints, metrics.json and report.html."""
+    """Run what ``cfg`` describes, once or in rounds that clean the training clips."""
+    if cfg.rounds == 1 or not cfg.train:
+        return train_once(cfg)
+    if not isinstance(cfg.data.train, str):
+        raise AvsyncError("rounds judge one folder of shards, data.train names several; prepare them into one")
+    fixed = {"model": OmegaConf.to_container(cfg.model, resolve=True), "data": cfg.data.train, "seed": cfg.seed}
+    return run_rounds(
+        lambda changes, weights: train_once(OmegaConf.merge(cfg, changes), weights), cfg.rounds, Path(cfg.paths.run),
+        shards=Path(cfg.data.train), judge=instantiate(cfg.filter), settings=fixed, scratch=cfg.rounds_from_scratch,
+    )  # fmt: skip
+
+
+def train_once(cfg: DictConfig | ListConfig, weights: Path | None = None) -> dict[str, float]:
+    """Train and evaluate; the run's folder then holds config.yaml, checkpoints, metrics.json and report.html."""
     run = Path(cfg.paths.run)
     run.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(cfg, run / "config.yaml", resolve=True)
@@ -30,6 +44,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     data = instantiate(cfg.data)
     module = instantiate(cfg.model)
     module.net_config = OmegaConf.to_container(cfg.model.net, resolve=True)  # a plain dict, for the checkpoint
+    if weights:
+        module.net.load_state_dict(load(weights)[0].state_dict())
     callbacks = list(instantiate(cfg.callbacks).values())
     trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=instantiate(cfg.logger))
     evaluation = instantiate(cfg.evaluation)

@@ -20,6 +20,11 @@ COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.s
 KINDS = ("make ", "source ", "avsync ", "python train.py", "python data_prep/prepare.py", "pip install", "conda env")
 
 
+def only_composed(command: str) -> bool:
+    """Not run here: sweeps, what needs a run, and rounds, which tests/training/test_rounds.py runs."""
+    return any(word in command for word in (" -m ", "NAME", "rounds="))
+
+
 def of_kind(kind: str) -> list[str]:
     return [command for command in COMMANDS if command.startswith(kind)]
 
@@ -68,7 +73,7 @@ def test_the_verbs_run(place, capsys):
         assert said.out
 
 
-@pytest.mark.parametrize("command", [c for c in of_kind("python train.py") if "-m" in c or "NAME" in c])
+@pytest.mark.parametrize("command", [c for c in of_kind("python train.py") if only_composed(c)])
 def test_sweeps_and_checkpoints_compose(command):
     words = [word for word in shlex.split(command)[1:] if word != "-m"]
     words = [re.sub(r"=([^,]*),.*", r"=\1", word) for word in words]  # the first of each list of values
@@ -77,7 +82,7 @@ def test_sweeps_and_checkpoints_compose(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [c for c in of_kind("python train.py") if "-m" not in c and "NAME" not in c])
+@pytest.mark.parametrize("command", [c for c in of_kind("python train.py") if not only_composed(c)])
 def test_trainings_run(command, mouth_data, tmp_path):
     words = shlex.split(command)[1:]
     if "data=shards" in words or "debug=smoke" in words:

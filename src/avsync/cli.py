@@ -54,6 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="one object a line, one line a folder")
     verify.set_defaults(run=_verify)
 
+    filter_ = verbs.add_parser("filter", help="find the clips of prepared shards whose sound does not match")
+    filter_.add_argument("folder", metavar="SHARDS", help="a folder that data_prep/prepare.py wrote")
+    filter_.add_argument("--checkpoint", metavar="CKPT", help="default: that of the newest run in ./runs")
+    filter_.add_argument("--out", required=True, metavar="TABLE.parquet", help="for data.verdicts=TABLE.parquet")
+    filter_.add_argument("--correct", type=int, default=0, metavar="N", help="correct shifts of up to N frames")
+    filter_.add_argument("--search", type=int, default=15, metavar="N", help="frames to search (default 15)")
+    filter_.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, or one a GPU)")
+    filter_.add_argument("--devices", nargs="+", metavar="DEVICE", help="cuda:0 cuda:1 (default: every GPU, or cpu)")
+    filter_.add_argument("--report", metavar="PAGE.html", help="write histograms and what was dropped there")
+    filter_.set_defaults(run=_filter)
+
     weights = verbs.add_parser("import", help="turn weights that others released into a checkpoint")
     weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model")
     weights.add_argument("out", metavar="OUT.ckpt", help="what --checkpoint then takes")
@@ -141,6 +152,24 @@ def _verify(options: argparse.Namespace) -> int:
         verdict = f"{len(report.problems)} problems; prepare it again" if report.problems else "sound"
         print(f"{folder}: {report.shards} shards, {report.samples} clips, {report.seconds:.0f} s: {verdict}")
     return status
+
+
+def _filter(options: argparse.Namespace) -> int:
+    from avsync.alignment.filter import Filter
+    from avsync.alignment.verdicts import summary
+    from avsync.evaluation.runs import newest_checkpoint
+    from avsync.evaluation.verdict_page import write_verdict_page
+
+    folder, out = Path(options.folder), Path(options.out)
+    checkpoint = Path(options.checkpoint) if options.checkpoint else newest_checkpoint()
+    devices = tuple(options.devices) if options.devices else None
+    judge = Filter(options.search, options.correct, options.workers, devices)
+    judged = judge(folder, checkpoint, out.with_suffix(".scores"))
+    if options.report:
+        write_verdict_page(Path(options.report), judged, folder)
+    judged.save(out)
+    print(f"checkpoint: {checkpoint}\n{out}: {summary(judged.rows)}")
+    return 0
 
 
 def _import(options: argparse.Namespace) -> int:

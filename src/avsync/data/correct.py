@@ -14,6 +14,7 @@ from avsync import clock
 from avsync.data.job import Job, Row, told
 from avsync.data.shards import decode_sample
 from avsync.data.timeline import Timeline
+from avsync.data.verdicts import moved
 from avsync.media.atomic import whole_file
 from avsync.media.write import encode_flac, encode_video
 
@@ -69,16 +70,8 @@ def corrected(sample: dict[str, Any], offset: int, confidence: float) -> dict[st
         offset: Frames by which the sound is early.
         confidence: Of that; both are noted in the JSON.
     """
-    clip = decode_sample(sample)
+    clip = moved(decode_sample(sample), offset)
     meta = clip.meta | {"offset_found": clock.seconds(offset), "confidence": round(confidence, 4)}
     if not offset:
         return sample | {"json": json.dumps(meta).encode()}
-    # sound that is early by n frames: what belongs to picture i was heard n frames before
-    length = len(clip.frames) - abs(offset)
-    picture, sound = max(0, offset), max(0, -offset)
-    for name in ("boxes", "landmarks"):
-        if name in meta:
-            meta[name] = meta[name][picture : picture + length]
-    meta |= {"start": clock.seconds(clock.frames(meta["start"]) + picture), "seconds": clock.seconds(length)}
-    samples_ = clip.audio[sound * clock.SAMPLES_PER_FRAME : (sound + length) * clock.SAMPLES_PER_FRAME]
-    return encoded(sample["__key__"], clip.frames[picture : picture + length], samples_, meta)
+    return encoded(clip.key, clip.frames, clip.audio, meta)

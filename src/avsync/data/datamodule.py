@@ -9,7 +9,7 @@ side, the same each time. Measuring whole clips is the evaluation's business, wh
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from avsync import clock
 from avsync.data.outline import bands, tiles
 from avsync.data.shards import Clip, ShardError, decode_sample, read_index, verified_shards
 from avsync.data.speech import speech_share
+from avsync.data.verdicts import Verdicts
 
 
 class ClipsDataModule(pl.LightningDataModule):
@@ -34,7 +35,7 @@ class ClipsDataModule(pl.LightningDataModule):
     of each window that is not silent, ``key``, B strings, and outlines: ``tiles`` (B, T, 64), ``bands`` (B, T, 16).
 
     Args:
-        train: Folder whose ``shards`` are trained on.
+        train: Folder whose ``shards`` are trained on, or several.
         val: Folder for validation.
         test: Folder that the evaluation measures after training.
         make: Called once before anything is read; makes what is missing of the three folders.
@@ -45,6 +46,7 @@ class ClipsDataModule(pl.LightningDataModule):
         augment: Applied to training batches on the device, or None.
         shuffle: Segments held back to be mixed, each 1.4 MB for two seconds of 96-pixel crops.
         seed: Of the order and of the segments drawn.
+        verdicts: A table of `avsync filter` on ``train``: clips that it drops are left out; None keeps all.
 
     Raises:
         ShardError: When loading starts, for missing or damaged shards, or too few of them.
@@ -52,7 +54,7 @@ class ClipsDataModule(pl.LightningDataModule):
 
     def __init__(  # noqa: PLR0913  each a line of configs/data/shards.yaml
         self,
-        train: str,
+        train: str | Sequence[str],
         val: str,
         test: str,
         *,
@@ -64,13 +66,15 @@ class ClipsDataModule(pl.LightningDataModule):
         augment: nn.Module | None = None,
         shuffle: int = 128,
         seed: int = 0,
+        verdicts: str | None = None,
     ):
         super().__init__()
-        self.train, self.val, self.test = Path(train), Path(val), Path(test)
+        self.train = [Path(folder) for folder in ([train] if isinstance(train, str) else train)]
+        self.val, self.test = Path(val), Path(test)
         self.make, self.augment = make, augment
         self.segment_frames, self.segments_per_clip = clock.frames(segment), segments_per_clip
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed = seed
+        self.seed, self.verdicts = seed, verdicts
 
     def prepare_data(self) -> None:
         """Make the data where it is missing."""
@@ -78,18 +82,21 @@ class ClipsDataModule(pl.LightningDataModule):
             self.make()
 
     def train_dataloader(self) -> wds.WebLoader:
-        """An epoch is every clip once, in random order, with ``segments_per_clip`` segments each."""
-        clips = sum(row["samples"] for row in read_index(self.train))
+        """An epoch is every clip that is kept once, in random order, with ``segments_per_clip`` segments each."""
+        clips = sum(row["samples"] for folder in self.train for row in read_index(folder))
+        verdicts = Verdicts(self.verdicts) if self.verdicts else None
+        clips = verdicts.kept(clips) if verdicts else clips
         batches = clips * self.segments_per_clip // (self.batch_size * self._ranks())
         if batches == 0:
+            kept = f" that {self.verdicts} keeps" if verdicts else ""
             raise ShardError(
-                f"{self.train} holds {clips} clips, too few for one batch of {self.batch_size} segments on each of "
-                f"{self._ranks()} devices; lower data.batch_size or prepare more"
+                f"{', '.join(map(str, self.train))} holds {clips} clips{kept}, too few for one batch of {self.batch_size} segments on "
+                f"each of {self._ranks()} devices; lower data.batch_size or prepare more"
             )
         stages = [
-            ShuffledShards(verified_shards(self.train), self.seed),
+            ShuffledShards([shard for folder in self.train for shard in verified_shards(folder)], self.seed),
             wds.tarfile_to_samples(),
-            decode_clips,
+            verdicts or decode_clips,
             RandomSegments(self.segment_frames, self.segments_per_clip, self.seed),
             Mix(self.shuffle, self.seed),
             Batches(self.batch_size),

@@ -92,7 +92,7 @@ def _calibration(bins: list[Bin], metrics: dict[str, float]) -> str:
         "105 frames and for whole clips, one in twenty of them with sound of another clip, beside the share that was. "
         f"Mean distance (ECE): <b>{metrics['test/calibration/ece']:.3f}</b>.</p>"
     )
-    return said + _svg(figure, "On the dashed line chances are what they say.") + f"<table>{head}{rows}</table>"
+    return said + svg(figure, "On the dashed line chances are what they say.") + f"<table>{head}{rows}</table>"
 
 
 def _training(path: Path) -> str:
@@ -111,7 +111,7 @@ def _training(path: Path) -> str:
             axes.plot(*zip(*points, strict=True) if points else ([], []), label=name)
         axes.set_xlabel("step")
         axes.legend(frameon=False)
-    return "<h2>Training</h2>" + _svg(figure, "Loss and validation accuracy against training step.")
+    return "<h2>Training</h2>" + svg(figure, "Loss and validation accuracy against training step.")
 
 
 def _curve(clip: Measured) -> str:
@@ -125,7 +125,7 @@ def _curve(clip: Measured) -> str:
     axes.plot(found.frames, float(found.curve[found.frames + SEARCH]), "o", color="#c2410c")
     axes.set_xlabel("offset in frames")
     said = f"{clip.key}: shifted {clip.true:+d}, measured {found.frames:+d}, confidence {found.confidence:.2f}"
-    return _svg(figure, f"{said} ({clock.describe(found.offset)}).")
+    return svg(figure, f"{said} ({clock.describe(found.offset)}).")
 
 
 def _matrix(clip: Measured) -> str:
@@ -139,10 +139,11 @@ def _matrix(clip: Measured) -> str:
     axes.set_xlabel("time in s")
     axes.set_ylabel("offset in frames")
     figure.colorbar(picture, label="distance")
-    return _svg(figure, f"{clip.key}, shifted by {clip.true:+d} frames: the dark line is where sound and lips agree.")
+    return svg(figure, f"{clip.key}, shifted by {clip.true:+d} frames: the dark line is where sound and lips agree.")
 
 
-def _svg(figure: Figure, caption: str) -> str:
+def svg(figure: Figure, caption: str) -> str:
+    """A figure of a page, which says its caption to who cannot see it."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg")
     svg = stream.getvalue()

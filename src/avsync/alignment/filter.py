@@ -1,0 +1,179 @@
+"""Score every clip of a set, shard by shard, on all processes and devices, and divide the good from the bad.
+
+shard ─► SCORES/<shard>.parquet     written whole; reused while shard, network and settings are the same
+all   ─► the line between good and bad ─► verdicts ─► one table
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import webdataset as wds
+from rich.console import Console
+from rich.progress import track
+from torch import nn
+
+from avsync.alignment.scores import WRONG_KEPT, WRONG_WINDOWS, embed, score
+from avsync.alignment.verdicts import Line, draw_line, judge
+from avsync.data.engine import Crash, run_all
+from avsync.data.shards import ShardError, decode_sample, read_index, verified_shards
+from avsync.data.verdicts import read_table, write_table
+from avsync.errors import AvsyncError
+from avsync.models.checkpoints import load
+
+VERSION = 1
+"""Raised whenever the same clips would get other scores."""
+COMPANY = 8
+"""Other clips whose sound a clip is held against, at least; a smaller shard takes the next ones along."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A set with a verdict on every clip.
+
+    Attributes:
+        rows: In the order of the shards: the table's columns, and ``wrong`` and ``wrong_best``.
+        line: What divides them.
+        about: What they were judged by.
+    """
+
+    rows: list[dict[str, Any]]
+    line: Line
+    about: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write the table."""
+        shown = [{k: v for k, v in row.items() if k not in ("wrong", "wrong_best")} for row in self.rows]
+        write_table(path, shown, self.about | self.line.about())
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What ``avsync filter`` and training rounds do.
+
+    Args:
+        search: Largest offset tried, in frames.
+        correct: Frames up to which a clip that is shifted is corrected instead of dropped.
+        workers: Processes; None takes one a core, or one a GPU where there are any.
+        devices: Where networks run, shared out over the shards; None takes every GPU, or the CPU.
+        progress: Show a bar.
+    """
+
+    search: int = 15
+    correct: int = 0
+    workers: int | None = None
+    devices: tuple[str, ...] | None = None
+    progress: bool = True
+
+    def __call__(self, folder: Path, checkpoint: Path, scores: Path) -> Judged:
+        """Judge every clip of ``folder``.
+
+        Args:
+            folder: Of shards.
+            checkpoint: Any of avsync's.
+            scores: Folder for the scores of each shard; what is there of a run that was killed is not made again.
+
+        Raises:
+            ShardError: Missing or damaged shards, or a key that occurs twice.
+            CheckpointError: It cannot be used.
+        """
+        network = fingerprint(load(checkpoint)[0])
+        parts = self._parts(folder, checkpoint, network, scores)
+        missing = {part.name: part for part in parts if not part.done()}
+        scores.mkdir(parents=True, exist_ok=True)
+        workers = min(self._workers(), max(1, len(missing)))
+        threads = torch.get_num_threads()
+        done = run_all(_score_shard, missing, workers=workers) if missing else iter(())
+        console = Console(stderr=True)
+        for name, result in track(done, "scoring", len(missing), console=console, transient=True,
+                                  disable=not (self.progress and console.is_terminal)):  # fmt: skip
+            if isinstance(result, Crash):
+                raise AvsyncError(f"{folder}/shards/{name}: {result}")
+        torch.set_num_threads(threads)  # a single worker is this process
+        rows = [row for part in parts for row in read_table(part.path)[0]]
+        twice = [key for key, times in Counter(row["key"] for row in rows).items() if times > 1]
+        if twice:
+            raise ShardError(f"{folder} holds the key {twice[0]} twice, and verdicts go by key; prepare it again")
+        line = draw_line(rows)
+        for row in rows:
+            row["verdict"], row["reason"] = judge(row, line, self.correct)
+        return Judged(rows, line, {"shards": str(folder), "checkpoint": str(checkpoint), "network": network})
+
+    def _parts(self, folder: Path, checkpoint: Path, network: str, scores: Path) -> list[_Part]:
+        paths, index, devices = verified_shards(folder), read_index(folder), self._devices()
+        parts = []
+        for number, row in enumerate(index):
+            company = [number]
+            while sum(index[k]["samples"] for k in company) <= COMPANY and len(company) < len(index):
+                company.append((company[-1] + 1) % len(index))
+            told = [VERSION, network, self.search, WRONG_WINDOWS, WRONG_KEPT, *(index[k]["sha256"] for k in company)]
+            content = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+            shards = tuple(paths[k] for k in company)
+            device = devices[number % len(devices)]
+            path = scores / f"{Path(row['name']).stem}.parquet"
+            parts.append(
+                _Part(row["name"], shards, row["samples"], checkpoint, network, device, self.search, path, content)
+            )
+        return parts
+
+    def _devices(self) -> tuple[str, ...]:
+        found = tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+        return tuple(self.devices or found or ("cpu",))
+
+    def _workers(self) -> int:
+        if self.workers is not None:
+            return self.workers
+        devices = self._devices()
+        return (os.cpu_count() or 1) if devices == ("cpu",) else len(devices)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The scores of one shard: of its first ``samples`` clips, those of other shards are company."""
+
+    name: str
+    shards: tuple[str, ...]
+    samples: int
+    checkpoint: Path
+    network: str
+    device: str
+    search: int
+    path: Path
+    content: str
+
+    def done(self) -> bool:
+        return self.path.is_file() and read_table(self.path)[1].get("content") == self.content
+
+
+def _score_shard(part: _Part) -> None:
+    torch.set_num_threads(1)  # there is a process a core
+    net = _loaded(part.checkpoint, part.device, part.network)
+    samples = wds.tarfile_to_samples()([{"url": url} for url in part.shards])
+    clips = [embed(decode_sample(sample), net, part.search) for sample in samples]
+    rows = []
+    for number, clip in enumerate(clips[: part.samples]):
+        others = clips[number + 1 :] + clips[:number]
+        rows.append({"shard": part.name, **score(clip, others, part.search)})
+    write_table(part.path, rows, {"content": part.content})
+
+
+@cache
+def _loaded(checkpoint: Path, device: str, network: str) -> Any:
+    """The network; ``network`` tells apart what lay at the same path at different times."""
+    return load(checkpoint, device)[0]
+
+
+def fingerprint(net: nn.Module) -> str:
+    """Of structure and weights; a calibration beside them changes nothing."""
+    digest = hashlib.sha256(repr(net).encode())
+    for name, value in net.state_dict().items():
+        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,127 @@
+"""Train, score every training clip with what was trained, leave out what does not match, train again.
+
+The SyncNet paper's way to clean what was gathered without labels (section on filtering). A round has a folder:
+
+    run/round_1/   config.yaml, checkpoints/, metrics.json, report.html    what training makes
+                   scores/             of each shard
+                   verdicts.html       histograms, the line, what was dropped
+                   verdicts.parquet    the last one written: the round is finished
+    run/           the same of the last round
+
+Every round judges every clip, also those left out before: what an early network dropped can come back.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as ranks
+from rich.console import Console
+
+from avsync.alignment.filter import Filter
+from avsync.alignment.verdicts import summary
+from avsync.data.verdicts import DROP
+from avsync.errors import AvsyncError
+from avsync.evaluation.verdict_page import write_verdict_page
+from avsync.media.atomic import whole_file
+
+TABLE = "verdicts.parquet"
+LEFT = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "curves.npz", "report.html", "verdicts.html", TABLE,
+        "metrics.json")  # fmt: skip
+"""What the last round leaves in the run's own folder, in this order: metrics.json says that the run is complete."""
+
+Train = Callable[[dict[str, Any], Path | None], object]
+"""Trains and evaluates with changes to the config; starts from the weights of a checkpoint, or anew."""
+
+
+def run_rounds(
+    train: Train, number: int, run: Path, *, shards: Path, judge: Filter, settings: dict[str, Any], scratch: bool = True
+) -> dict[str, float]:
+    """The rounds of a run that are not finished yet. Called again on the same folder it goes on where it was killed.
+
+    Args:
+        train: One training with its evaluation.
+        number: Of rounds.
+        run: Its folder.
+        shards: Folder of the training shards.
+        judge: Gives the verdicts.
+        settings: Plain values which all rounds of a run have to share.
+        scratch: Train every round anew; otherwise from the weights of the round before.
+
+    Returns:
+        Metrics of the last round.
+
+    Raises:
+        AvsyncError: The folder's rounds were begun with other settings.
+    """
+    _same(run / "rounds.json", settings)
+    before: Path | None = None
+    for turn in range(1, number + 1):
+        folder = run / f"round_{turn}"
+        if not (folder / TABLE).is_file():
+            last = folder / "checkpoints" / "last.ckpt"
+            changes: dict[str, Any] = {"paths": {"run": str(folder)}, "rounds": 1}
+            if before is not None:
+                changes["data"] = {"verdicts": str(before / TABLE)}
+            if before is not None or last.is_file():
+                changes["checkpoint"] = str(last) if last.is_file() else None
+            train(changes, None if scratch or before is None else before / "checkpoints" / "best.ckpt")
+            if _first():
+                _judge(judge, shards, folder, turn)
+        _together()
+        before = folder
+    assert before is not None
+    if _first():
+        _leave(before, run)
+    return json.loads((before / "metrics.json").read_text())
+
+
+def _judge(judge: Filter, shards: Path, folder: Path, turn: int) -> None:
+    judged = judge(shards, folder / "checkpoints" / "best.ckpt", folder / "scores")
+    write_verdict_page(folder / "verdicts.html", judged, shards)
+    if all(row["verdict"] == DROP for row in judged.rows):  # unfinished: the same run may go on for more epochs
+        raise AvsyncError(
+            f"round {turn} found no clip in {shards} whose sound matches better than that of others; see "
+            f"{folder / 'verdicts.html'}, and train longer (trainer.max_epochs) or look at the shards"
+        )
+    judged.save(folder / TABLE)
+    Console().print(f"round {turn}: {summary(judged.rows)}; see {folder / 'verdicts.html'}")
+
+
+def _same(path: Path, settings: dict[str, Any]) -> None:
+    """Refuse to go on with rounds of another kind."""
+    if path.is_file():
+        begun = json.loads(path.read_text())
+        other = [name for name, value in settings.items() if begun.get(name) != value]
+        if other:
+            raise AvsyncError(
+                f"the rounds in {path.parent} were begun with another {', '.join(other)}; give another hydra.run.dir"
+            )
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(settings, indent=1) + "\n")
+
+
+def _first() -> bool:
+    """True in the process that judges, of those that train together."""
+    return not (ranks.is_available() and ranks.is_initialized()) or ranks.get_rank() == 0
+
+
+def _together() -> None:
+    """The others wait for it, which may take hours."""
+    if ranks.is_available() and ranks.is_initialized():
+        ranks.barrier(ranks.new_group(backend="gloo", timeout=timedelta(days=7)))
+
+
+def _leave(last: Path, run: Path) -> None:
+    for name in LEFT:
+        if (last / name).is_file():
+            (run / name).parent.mkdir(exist_ok=True)
+            with whole_file(run / name) as partial:
+                shutil.copyfile(last / name, partial)

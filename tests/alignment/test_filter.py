@@ -1,0 +1,145 @@
+"""The filter on drawn mouths with known damage, with the network trained on clean ones."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from avsync import cli
+from avsync.alignment.filter import Filter
+from avsync.data.dirty import write_dirty
+from avsync.data.shards import ShardError, read_clips, write_shards
+from avsync.data.verdicts import read_table
+from avsync.errors import AvsyncError
+from mouths import draw_mouth, encoded, write_mouths
+
+JUDGE = Filter(workers=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    return write_mouths(tmp_path_factory.mktemp("clean"), range(500, 542), seconds=2.4, shard_samples=14)
+
+
+@pytest.fixture(scope="module")
+def dirty(clean, tmp_path_factory):
+    return write_dirty(clean, tmp_path_factory.mktemp("dirty"), 1 / 3, shard_samples=14)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(mouth_run):
+    return mouth_run / "checkpoints" / "best.ckpt"
+
+
+@pytest.fixture(scope="module")
+def judged(dirty, checkpoint, tmp_path_factory):
+    return JUDGE(dirty, checkpoint, tmp_path_factory.mktemp("scores"))
+
+
+def test_the_damaged_are_found_among_the_clean(dirty, judged):
+    truth = {clip.key: clip.meta for clip in read_clips(dirty)}
+    dropped = {row["key"] for row in judged.rows if row["verdict"] == "drop"}
+    bad = {key for key, meta in truth.items() if meta["damage"]}
+    assert len(bad) == 14 and len(dropped & bad) >= 13 and len(dropped - bad) <= 1
+    for row in judged.rows:
+        meta = truth[row["key"]]
+        if meta["damage"] in ("silence", "still face"):
+            assert row["reason"] == meta["damage"]
+        if meta["damage"] == "shifted":
+            assert row["offset"] == meta["damage_frames"] and row["reason"].startswith("shifted by")
+
+
+def test_a_clean_set_keeps_nearly_all(clean, checkpoint, tmp_path):
+    rows = JUDGE(clean, checkpoint, tmp_path / "scores").rows
+    assert sum(row["verdict"] == "keep" for row in rows) >= 41
+
+
+def test_the_shifted_are_corrected_when_that_is_asked_for(dirty, checkpoint, tmp_path):
+    truth = {clip.key: clip.meta for clip in read_clips(dirty)}
+    rows = replace(JUDGE, correct=12)(dirty, checkpoint, tmp_path / "scores").rows
+    corrected = {row["key"]: row["offset"] for row in rows if row["verdict"] == "corrected"}
+    assert corrected == {key: m["damage_frames"] for key, m in truth.items() if m["damage"] == "shifted"}
+
+
+def test_the_command_writes_the_table_and_the_page(dirty, checkpoint, judged, tmp_path, capsys):
+    out, page = tmp_path / "table.parquet", tmp_path / "page.html"
+    given = ["filter", dirty, "--checkpoint", checkpoint, "--out", out, "--report", page, "--workers", "1"]
+    assert cli.main(list(map(str, given))) == 0
+    said = capsys.readouterr().out
+    assert "42 clips" in said and "still face 2" in said and str(checkpoint) in said
+    rows, about = read_table(out)
+    assert [row["key"] for row in rows] == [clip.key for clip in read_clips(dirty)]
+    names = "key seconds distance lowest offset confidence speech score verdict reason"
+    assert set(names.split()) <= set(rows[0]) and about["threshold"] == judged.line.mixture.threshold
+    text = page.read_text()
+    dropped = sum(row["verdict"] == "drop" for row in rows)
+    assert text.count("data:image/png") == dropped and "<svg" in text and 'src="http' not in text
+    assert cli.main(["filter", str(tmp_path), "--checkpoint", str(checkpoint), "--out", str(out)]) == 2
+    assert "data_prep/prepare.py" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_and_one_give_the_same(dirty, checkpoint, judged, tmp_path):
+    assert_same(replace(JUDGE, workers=2)(dirty, checkpoint, tmp_path / "scores").rows, judged.rows)
+
+
+def assert_same(rows, others):
+    assert json.dumps(rows) == json.dumps(others)
+
+
+def test_finished_shards_are_not_scored_again(dirty, checkpoint, judged, tmp_path):
+    JUDGE(dirty, checkpoint, tmp_path / "scores")
+    parts = sorted((tmp_path / "scores").iterdir())
+    parts[1].unlink()
+    stamps = [part.stat().st_mtime_ns for part in (parts[0], parts[2])]
+    assert_same(JUDGE(dirty, checkpoint, tmp_path / "scores").rows, judged.rows)
+    assert stamps == [part.stat().st_mtime_ns for part in (parts[0], parts[2])]
+    # other settings are other scores
+    other = replace(JUDGE, search=10)(dirty, checkpoint, tmp_path / "scores").rows
+    assert np.abs([row["offset"] for row in other]).max() <= 10
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_run_again_gives_the_same_table(dirty, checkpoint, tmp_path):
+    def command(out):
+        words = ["filter", dirty, "--checkpoint", checkpoint, "--out", out, "--workers", "1"]
+        return [sys.executable, "-m", "avsync.cli", *map(str, words)]
+
+    subprocess.run(command(tmp_path / "whole.parquet"), check=True, capture_output=True)
+    killed, parts = tmp_path / "killed.parquet", tmp_path / "killed.scores"
+    for number in (1, 2):
+        process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while len(list(parts.glob("[!.]*.parquet"))) < number and time.monotonic() < until and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert len(list(parts.glob("[!.]*.parquet"))) >= number
+    subprocess.run(command(killed), check=True, capture_output=True)
+    (rows, about), (others, also) = read_table(tmp_path / "whole.parquet"), read_table(killed)
+    assert_same(rows, others)
+    assert about == also
+
+
+def test_small_shards_take_the_next_ones_for_company(checkpoint, tmp_path):
+    write_mouths(tmp_path / "set", range(600, 605), seconds=2.0, shard_samples=1)
+    rows = JUDGE(tmp_path / "set", checkpoint, tmp_path / "scores").rows
+    assert [row["verdict"] for row in rows] == ["keep"] * 5 and all(row["wrong"] for row in rows)
+
+
+def test_a_key_twice_is_refused(checkpoint, tmp_path):
+    clip = encoded(draw_mouth(1, 1.0))
+    write_shards([clip, clip | {"__key__": "other"}, clip], tmp_path / "set", 1)
+    with pytest.raises(ShardError, match="mouth0001 twice"):
+        JUDGE(tmp_path / "set", checkpoint, tmp_path / "scores")
+
+
+def test_errors_come_before_work(dirty, tmp_path):
+    with pytest.raises(AvsyncError, match="is not a file"):
+        JUDGE(dirty, tmp_path / "no.ckpt", tmp_path / "scores")
+    assert not (tmp_path / "scores").exists()
