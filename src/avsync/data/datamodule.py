@@ -89,8 +89,9 @@ class ClipsDataModule(pl.LightningDataModule):
         batches = clips * self.segments_per_clip // (self.batch_size * self._ranks())
         if batches == 0:
             kept = f" that {self.verdicts} keeps" if verdicts else ""
+            folders = ", ".join(map(str, self.train))
             raise ShardError(
-                f"{', '.join(map(str, self.train))} holds {clips} clips{kept}, too few for one batch of {self.batch_size} segments on "
+                f"{folders} holds {clips} clips{kept}, too few for one batch of {self.batch_size} segments on "
                 f"each of {self._ranks()} devices; lower data.batch_size or prepare more"
             )
         stages = [
