@@ -54,7 +54,7 @@ class ClipsDataModule(pl.LightningDataModule):
 
     def __init__(  # noqa: PLR0913  each a line of configs/data/shards.yaml
         self,
-        train: str | Sequence[str],
+        train: str | Path | Sequence[str | Path],
         val: str,
         test: str,
         *,
@@ -69,7 +69,7 @@ class ClipsDataModule(pl.LightningDataModule):
         verdicts: str | None = None,
     ):
         super().__init__()
-        self.train = [Path(folder) for folder in ([train] if isinstance(train, str) else train)]
+        self.train = [Path(folder) for folder in ([train] if isinstance(train, str | Path) else train)]
         self.val, self.test = Path(val), Path(test)
         self.make, self.augment = make, augment
         self.segment_frames, self.segments_per_clip = clock.frames(segment), segments_per_clip
