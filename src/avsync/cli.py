@@ -32,7 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="avsync", description="Audio-visual synchronization.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_measuring(verbs)
+    _add_sets(verbs)
+    _add_checkpoints(verbs)
+    return parser
 
+
+def _add_measuring(verbs: Any) -> None:
     offset = verbs.add_parser("offset", help="measure how far the sound is from the picture")
     offset.add_argument("files", nargs="+", metavar="FILE", help="a video with a face and sound")
     offset.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
@@ -49,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("--csv", metavar="FILE", help="write the whole table there too")
     runs.set_defaults(run=_runs)
 
+
+def _add_sets(verbs: Any) -> None:
     verify = verbs.add_parser("verify", help="check every byte and every clip of prepared shards")
     verify.add_argument("folders", nargs="+", metavar="SHARDS", help="a folder that data_prep/prepare.py wrote")
     verify.add_argument("--json", action="store_true", help="one object a line, one line a folder")
@@ -56,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     filter_ = verbs.add_parser("filter", help="find the clips of prepared shards whose sound does not match")
     filter_.add_argument("folder", metavar="SHARDS", help="a folder that data_prep/prepare.py wrote")
-    filter_.add_argument("--checkpoint", metavar="CKPT", help="default: that of the newest run in ./runs")
+    filter_.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
     filter_.add_argument("--out", required=True, metavar="TABLE.parquet", help="for data.verdicts=TABLE.parquet")
     filter_.add_argument("--correct", type=int, default=0, metavar="N", help="correct shifts of up to N frames")
     filter_.add_argument("--search", type=int, default=15, metavar="N", help="frames to search (default 15)")
@@ -65,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     filter_.add_argument("--report", metavar="PAGE.html", help="write histograms and what was dropped there")
     filter_.set_defaults(run=_filter)
 
+
+def _add_checkpoints(verbs: Any) -> None:
     weights = verbs.add_parser("import", help="turn weights that others released into a checkpoint")
     weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model")
     weights.add_argument("out", metavar="OUT.ckpt", help="what --checkpoint then takes")
@@ -76,7 +86,6 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--card", metavar="FILE", help="the model card, Markdown; default: what the run tells")
     export.add_argument("--half", action="store_true", help="store weights as float16")
     export.set_defaults(run=_export)
-    return parser
 
 
 def _share(text: str) -> float:
@@ -157,11 +166,12 @@ def _verify(options: argparse.Namespace) -> int:
 def _filter(options: argparse.Namespace) -> int:
     from avsync.alignment.filter import Filter
     from avsync.alignment.verdicts import summary
-    from avsync.evaluation.runs import newest_checkpoint
+    from avsync.evaluation.runs import default_checkpoint
     from avsync.evaluation.verdict_page import write_verdict_page
+    from avsync.models import shipped
 
     folder, out = Path(options.folder), Path(options.out)
-    checkpoint = Path(options.checkpoint) if options.checkpoint else newest_checkpoint()
+    checkpoint = shipped.find(options.checkpoint or default_checkpoint())
     devices = tuple(options.devices) if options.devices else None
     judge = Filter(options.search, options.correct, options.workers, devices)
     judged = judge(folder, checkpoint, out.with_suffix(".scores"))

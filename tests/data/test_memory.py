@@ -29,7 +29,7 @@ def repeat(source, target, times):
             with av.open(str(source)) as given:
                 for packet in given.demux():
                     if packet.dts is not None:
-                        shift = round(8.2 * turn / packet.time_base)
+                        shift = round(8.0 * turn / packet.time_base)
                         packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                         packet.stream = streams[packet.stream.type]
                         written.mux(packet)
