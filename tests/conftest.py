@@ -15,6 +15,11 @@ ROOT = Path(__file__).parent.parent
 
 def run_python(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run this Python on a script or module as a person would; the caller looks at the exit status."""
+    first, *more = map(str, arguments)
+    if first.endswith(".py"):
+        from warm import run_script
+
+        return run_script(ROOT / first, *more, cwd=cwd, timeout=540)
     return subprocess.run(
         [sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=540, check=False
     )

@@ -1,11 +1,8 @@
 """Studies and benchmarks start: what they import is still there."""
 
-import subprocess
-import sys
-
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, run_python
 
 SCRIPTS = sorted([*ROOT.glob("experiments/*.py"), *ROOT.glob("benchmarks/*.py")])
 
@@ -16,6 +13,6 @@ def test_there_are_some():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_a_script_tells_how_it_is_used(script):
-    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, timeout=120, check=False)
+    done = run_python(script, "--help")
     assert done.returncode == 0, done.stderr
     assert script.stem in done.stdout
