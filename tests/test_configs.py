@@ -46,7 +46,7 @@ def test_every_choice_is_built(group, choice, tmp_path):
 
 @pytest.mark.parametrize(("group", "choice"), PRESETS)
 def test_every_preset_composes(group, choice, tmp_path):
-    cfg = composed(f"{group}={choice}", run=tmp_path)
+    cfg = composed(f"{group}={choice}", *SHARDS, run=tmp_path)
     assert instantiate(cfg.model) is not None and instantiate(cfg.data) is not None
 
 
