@@ -88,7 +88,7 @@ def test_trainings_run(command, mouth_data, tmp_path):
     if "data=shards" in words or "debug=smoke" in words:
         words = [word for word in words if not word.startswith(("data", "debug"))]
     words = [word for word in words if not word.startswith(("trainer.max_epochs", "data.batch_size"))]
-    short = ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
+    short = ["trainer.max_epochs=1", "+trainer.limit_train_batches=2"]
     done = run_python(*words, *mouth_data, *short, f"paths.runs={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.glob("*/metrics.json"))

@@ -60,7 +60,7 @@ def test_a_checkpoint_is_evaluated_without_training(mouth_run, mouth_data, tmp_p
 def test_training_begins_with_weights_that_fit(mouth_run, mouth_data, tmp_path):
     """And says in one line which tensors do not; a network that learns is not diagnosed."""
     begin = [*mouth_data, f"model.init_from={mouth_run / 'checkpoints' / 'best.ckpt'}", "model.freeze=[video_tower]"]
-    short = ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
+    short = ["trainer.max_epochs=1", "+trainer.limit_train_batches=2"]
     done = run_python("train.py", *begin, *short, f"paths.runs={tmp_path}")
     assert done.returncode == 0, done.stderr
     (run,) = tmp_path.iterdir()
@@ -81,7 +81,7 @@ def test_a_sweep_is_collected_into_one_table(mouth_data, tmp_path):
         *mouth_data,
         "model.optimizer.lr=0.001,0.002",
         "trainer.max_epochs=1",
-        "trainer.limit_train_batches=2",
+        "+trainer.limit_train_batches=2",
         f"paths.runs={tmp_path}",
     )
     assert done.returncode == 0, done.stderr
