@@ -10,7 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "avsync"
 ORDER = ["errors", "clock", "media", "faces", "synthetic", "data", "features", "models", "losses", "alignment",
-         "evaluation", "training", "cli"]  # fmt: skip
+         "evaluation", "training", "api",
+         "cli"]  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

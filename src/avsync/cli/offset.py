@@ -1,0 +1,103 @@
+"""``avsync offset``: how far the sound is from the picture."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import Any
+
+from avsync import clock
+from avsync.alignment.chance import MIN_CHANCE
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
+
+
+def add(verbs: Any) -> None:
+    """The verb's arguments."""
+    offset = verbs.add_parser("offset", help="measure how far the sound is from the picture")
+    add_inputs(offset)
+    add_measuring(offset)
+    offset.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
+
+    given = {"checkpoint": options.checkpoint, "crop": options.crop, "min_chance": options.min_chance}
+    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
+    if not options.json:
+        print(f"checkpoint: {loaded.name}")
+    return each(options, partial(measured, given), partial(as_text, min_chance=options.min_chance))
+
+
+def measured(given: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]:
+    """The row of one file."""
+    from avsync.api import checkpoint_of, offset
+
+    return as_json(offset(file, **given, progress=progress), checkpoint_of(given["checkpoint"]).name)
+
+
+def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
+    """What a person reads: one line for the file, one for each track."""
+    lines = [f"{row['file']}: {_words(row, min_chance)}" + (" (in sync)" if row["verdict"] == "in sync" else "")]
+    for track in row["tracks"]:
+        answer = _words(track, min_chance)
+        lines.append(f"  track {track['id']}, {track['start']:.2f} to {track['end']:.2f} s: {answer}")
+    return "\n".join(lines)
+
+
+def _words(found: dict[str, Any], min_chance: float) -> str:
+    if found["offset_ms"] is None:
+        return "undecided, no speech to compare"
+    chance = found["chance"]
+    decided = chance is None or chance >= min_chance
+    said = "undecided"
+    if decided:
+        said = f"{clock.describe(found['offset_ms'] / 1000)} ({found['offset_frames']:+d} frames)"
+    sure = "" if chance is None else f", right within a frame: {_percent(chance)}"
+    return f"{said}, confidence {found['confidence']:.2f}{sure}"
+
+
+def _percent(chance: float) -> str:
+    return "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
+
+
+def as_json(result: Any, checkpoint: str) -> dict[str, Any]:
+    """What a program reads; offsets are positive when the audio is early, null when there was nothing to compare."""
+    return {
+        "file": result.file,
+        "checkpoint": checkpoint,
+        **_numbers(result.best.estimate),
+        "chance": _rounded(result.best.chance),
+        "verdict": result.verdict,
+        "tracks": [
+            {
+                "id": track.id,
+                "start": round(track.start, 3),
+                "end": round(track.end, 3),
+                **_numbers(track.estimate),
+                "chance": _rounded(track.chance),
+                "windows": [
+                    {
+                        "time": round(time, 3),
+                        **{k: v for k, v in _numbers(run).items() if k != "offset_frames"},
+                    }
+                    for time, run in track.windows
+                ],
+            }
+            for track in result.tracks
+        ],
+    }
+
+
+def _numbers(found: Any) -> dict[str, Any]:
+    if found is None:
+        return {"offset_ms": None, "offset_frames": None, "confidence": None}
+    return {
+        "offset_ms": round(found.offset * 1000, 1),
+        "offset_frames": found.frames,
+        "confidence": round(found.confidence, 4),
+    }
+
+
+def _rounded(chance: float | None) -> float | None:
+    return None if chance is None else round(chance, 4)
