@@ -27,10 +27,10 @@ train: $(READY)  ## draw talking heads, train SyncNet on them, measure it on uns
 	$(BIN)/python train.py model=syncnet
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(READY)  ## the tests that take seconds
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .

@@ -6,11 +6,17 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-# two cores run the suite: libraries that each start a thread a core only get in each other's way
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# two cores run the suite: threads that wait for each other only get in the other process's way
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 sys.path.insert(0, str(Path(__file__).parent))  # tests share their drawings
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def run_python(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
