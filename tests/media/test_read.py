@@ -10,9 +10,10 @@ import pytest
 from flash_click import draw
 
 from avsync.errors import MediaError
+from avsync.media.damage import Account
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.read import read_frames
-from avsync.media.sound import read_audio
+from avsync.media.sound import Sound, read_audio
 from avsync.media.write import write_video
 
 
@@ -220,3 +221,45 @@ def test_nothing_decodes_is_an_error(tmp_path):
     path.write_bytes(data)
     with pytest.raises(MediaError):
         list(read_frames(path))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "how"),
+    [
+        ("mp4", {}),
+        ("mov", {"audio_offset": 0.37}),
+        ("mkv", {"audio_offset": -0.37}),
+        ("mkv", {"audio_codec": "libopus", "sample_rate": 48_000}),
+        ("webm", {}),
+        ("ts", {}),
+        ("avi", {}),
+    ],
+)
+def test_an_interval_reads_as_it_does_in_the_whole(tmp_path, suffix, how):
+    """From 14.3 s on the same pictures at the same times and the same sound, without decoding what lies before."""
+    path, seconds, start = tmp_path / f"long.{suffix}", 20.0, 14.3
+    draw = np.random.default_rng(1)
+    rate = how.get("sample_rate", 16_000)
+    noise = draw.normal(0, 0.2, round(seconds * rate)).clip(-1, 1).astype(np.float32)
+    sound = np.convolve(noise, np.ones(8) / 8, "same").astype(np.float32)
+    dim = draw.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    write_video(path, (np.roll(dim, 3 * k, 1) for k in range(round(25 * seconds))), sound, **how)
+
+    whole, part = dict(read_frames(path)), dict(read_frames(path, start=start))
+    assert sorted(part) == [k for k in whole if k >= start * 25]
+    # half a grey level: VP9 decodes to the bit, this is for decoders that do not
+    assert all(np.abs(part[k].astype(int) - whole[k]).mean() < 0.5 for k in part)
+
+    first, last = round(start * 16_000), round(19.5 * 16_000)
+    heard, expected = Sound(path, begin=start).cut(first, last), read_audio(path)[first:last]
+    assert len(heard) == len(expected)
+    assert np.abs(heard - expected).mean() < 0.03 * np.abs(expected).mean()
+
+
+def test_an_interval_is_not_decoded_from_the_start(tmp_path):
+    path = tmp_path / "long.mp4"
+    write_video(path, (np.full((64, 64, 3), k % 200, np.uint8) for k in range(1000)), np.zeros(640_000, np.float32))
+    account = Account()
+    assert next(read_frames(path, account=account, start=38.0))[0] == 950
+    list(read_frames(path, account=account, start=38.0))
+    assert account.streams["video"].count < 200

@@ -105,8 +105,8 @@ def _clips(job: Job) -> Row:
     heard = Account() if apart else seen  # one for a file: what its header claims is told of both streams together
     reading, timeline = _Reading(), Timeline("too short" if settings.crop == "frame" else "no face")
     with watchdog(settings.deadline, source.path) as dog:
-        sound = Sound(source.audio if apart and source.audio else source.path, account=heard)
-        frames = dog.following(reading.of(read_frames(source.path, account=seen), source))
+        sound = Sound(source.audio if apart and source.audio else source.path, account=heard, begin=source.start)
+        frames = dog.following(reading.of(read_frames(source.path, account=seen, start=source.start), source))
         with whole_file(job.path("clips", "tar")) as partial, writer(partial) as tar:
             count = 0
             for stretch in stretches(frames, settings, timeline):

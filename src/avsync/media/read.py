@@ -8,6 +8,7 @@ hears them.
 
 import math
 from collections.abc import Iterator
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ _ROUNDING = 0.002
 _LONGEST_LAST = 0.5
 
 
-def read_frames(path: str | Path, fps: float = FPS, account: Account | None = None) -> Iterator[tuple[int, np.ndarray]]:
+def read_frames(
+    path: str | Path, fps: float = FPS, account: Account | None = None, start: float = 0.0
+) -> Iterator[tuple[int, np.ndarray]]:
     """Pictures at ``fps``: the k-th is the one whose timestamp is nearest to k / fps.
 
     Streams: memory does not grow with the length of the file. Pixels are taken as square.
@@ -37,9 +40,10 @@ def read_frames(path: str | Path, fps: float = FPS, account: Account | None = No
         fps: Pictures a second, above 0.
         account: Told what was read and what was wrong, complete when the last picture was taken; without one,
             damage is a warning in the log.
+        start: Seconds on the file clock; what lies before is not read where the container has an index.
 
     Yields:
-        ``(k, picture)`` with consecutive k, the first above 0 when the picture starts late; picture is
+        ``(k, picture)`` with consecutive k from ``start`` on, or from where a picture starts that is late; picture is
         (H, W, 3) uint8 RGB, rotated as the container says. Pictures that are shown twice are the same array.
 
     Raises:
@@ -52,16 +56,17 @@ def read_frames(path: str | Path, fps: float = FPS, account: Account | None = No
     interval = 1 / (info.video.fps or FPS)
     if account is not None:
         account.origin = info.origin
-    return _ticks(_timed(path, info.origin, account), fps, interval)
+    ticks = _ticks(_timed(path, info.origin, account, start), fps, interval)
+    return dropwhile(lambda tick: tick[0] / fps < start - _ROUNDING, ticks)
 
 
-def _timed(path: str | Path, origin: float, account: Account | None) -> Iterator[tuple[float, Any]]:
-    """Decoded frames with strictly rising times on the file clock."""
+def _timed(path: str | Path, origin: float, account: Account | None, start: float) -> Iterator[tuple[float, Any]]:
+    """Decoded frames with strictly rising times on the file clock, from some time before ``start`` on."""
     last = -math.inf
-    for frame in decode(path, "video", account):
+    for frame in decode(path, "video", account, origin + start if start > 0 else None):
         time = float(frame.time) - origin
-        if time > max(0.0, last) + MOST_SILENCE:
-            raise jump(path, "picture", time - max(0.0, last))
+        if time > max(start, last) + MOST_SILENCE:
+            raise jump(path, "picture", time - max(start, last))
         if time > last:
             last = time
             yield time, frame

@@ -5,6 +5,7 @@ Nothing is counted that a timestamp can tell: late starts and gaps are silence o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Sound:
         path: A media file.
         sample_rate: Hz of the samples.
         account: Told what was read and what was wrong; without one, damage is a warning in the log.
+        begin: Seconds on the file clock before which nothing will be asked for.
 
     Attributes:
         start: Time of the first sample that is in the file, s on the file clock.
@@ -47,7 +49,9 @@ class Sound:
             ten minutes silent.
     """
 
-    def __init__(self, path: str | Path, sample_rate: int = SAMPLE_RATE, account: Account | None = None):
+    def __init__(
+        self, path: str | Path, sample_rate: int = SAMPLE_RATE, account: Account | None = None, begin: float = 0.0
+    ):
         info = probe(path)
         if info.audio is None:
             raise MediaError(f"{path}: no sound in this file; a file with an audio stream is needed")
@@ -55,10 +59,11 @@ class Sound:
             account.origin = info.origin
         self.start = info.audio.start
         self._path, self._rate = path, sample_rate
-        self._blocks = _placed(decode(path, "audio", account), info.origin, sample_rate)
-        self._first = 0  # index of the first sample that is held
+        frames = decode(path, "audio", account, info.origin + begin if begin > 0 else None)
+        self._blocks = _placed(frames, info.origin, sample_rate)
+        self._first = max(0, math.floor(begin * sample_rate))  # index of the first sample that is held
         self._held: list[np.ndarray] = []
-        self._length = 0  # samples known so far, from 0 on
+        self._length = self._first  # samples known so far
         self._silent = 0
 
     def cut(self, first: int, last: int | None = None) -> np.ndarray:

@@ -26,6 +26,12 @@ Kind = Literal["video", "audio"]
 MOST_CHANNELS = 8
 """PyAV reads past the end of a frame with more, and damaged AAC may have any number."""
 
+SEEKABLE = {"mov", "matroska"}
+"""Formats with an index that a jump can be trusted to; others are read from their start."""
+
+RUN_UP = 2.0
+"""Seconds read before an interval: sound decoders need some, and a picture is chosen by its neighbours' times."""
+
 _MOST_FAILURES = 100
 _log = logging.getLogger(__name__)
 
@@ -85,7 +91,7 @@ def frame_rate(stream: Any) -> float:
     return next((float(rate) for rate in rates if rate and rate <= 300), 0.0)
 
 
-def decode(path: str | Path, kind: Kind, account: Account | None = None) -> Iterator[Any]:
+def decode(path: str | Path, kind: Kind, account: Account | None = None, after: float | None = None) -> Iterator[Any]:
     """Decoded frames of the first stream of a kind, in order of presentation, past any damage to its end.
 
     Args:
@@ -93,6 +99,7 @@ def decode(path: str | Path, kind: Kind, account: Account | None = None) -> Iter
         kind: Which stream.
         account: Told about everything that was decoded and that was not. Without one, the first damage is a
             warning in the log.
+        after: Container time in s: frames from a second or two before it on are enough.
 
     Raises:
         MediaError: No such stream, or not one frame of it could be decoded.
@@ -104,6 +111,8 @@ def decode(path: str | Path, kind: Kind, account: Account | None = None) -> Iter
         stream.codec_context.thread_type = "AUTO"
         if stream.codec_context.name == "flac":  # the one codec whose checksums FFmpeg only looks at when asked
             stream.codec_context.options = {"err_detect": "crccheck+explode"}
+        if after is not None:
+            _jump(container, stream, after - RUN_UP)
         told = (account or Account()).open(path, container, stream)
         warned = account is not None
         decoder = Decoder(container, stream, told)
@@ -117,6 +126,12 @@ def decode(path: str | Path, kind: Kind, account: Account | None = None) -> Iter
             raise MediaError(
                 f"{path}: no {PLAIN[kind]} could be decoded ({why}); the file is damaged, get a whole copy"
             )
+
+
+def _jump(container: InputContainer, stream: Any, time: float) -> None:
+    """Go on reading at a key frame at or before a time, where that is quick and safe."""
+    if time > 0 and not SEEKABLE.isdisjoint(container.format.name.split(",")):
+        container.seek(int(time / stream.time_base), stream=stream)
 
 
 class Decoder:
