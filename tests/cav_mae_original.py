@@ -121,8 +121,18 @@ class Patches(nn.Module):
 class Original(nn.Module):
     """Tensors are named as in the released file; without ``registers`` it is CAV-MAE."""
 
-    def __init__(self, width=768, heads=12, depth=11, inner=512, inner_heads=16, inner_depth=8, columns=26, side=14,
-                 registers: int | None = 8):  # fmt: skip
+    def __init__(  # noqa: PLR0913
+        self,
+        width=768,
+        heads=12,
+        depth=11,
+        inner=512,
+        inner_heads=16,
+        inner_depth=8,
+        columns=26,
+        side=14,
+        registers: int | None = 8,
+    ):
         super().__init__()
         audio, video = 8 * columns, side**2
 

@@ -220,7 +220,8 @@ class CavMae(nn.Module):
         return patchify(windows.transpose(1, 2)[:, None]), grid
 
     def _cut_video(self, pictures: Tensor) -> tuple[Tensor, Grid]:
-        return patchify(pictures), _grid("pixels", pictures.shape[2], pictures.shape[3])
+        grid = _grid("pixels", pictures.shape[2], pictures.shape[3])
+        return patchify(pictures), grid
 
     def _filled(self, steps: Tensor, length: int) -> Tensor:
         """(N, M, mels) followed by silence up to ``length`` steps."""

@@ -86,7 +86,7 @@ class Attention(nn.Module):
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Scaled dot products, (N, heads, T, D / heads) each to the same.
 
-    Fused, but for bfloat16 on a CPU: there the fused way back takes 2 to 6 times as long as matrix products (torch 2.11).
+    Fused, but for bfloat16 on a CPU: there the fused way back takes 2 to 6 times as long as products (torch 2.11).
     """
     if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
         alike = queries * queries.shape[-1] ** -0.5 @ keys.transpose(-2, -1)  # (N, heads, T, T)
