@@ -12,7 +12,7 @@ from avsync.errors import AvsyncError
 def add(verbs: Any) -> None:
     """The verbs' arguments."""
     weights = verbs.add_parser("import", help="turn weights that others released into a checkpoint")
-    weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model")
+    weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model, cav_mae_sync.pth")
     weights.add_argument("out", metavar="OUT.ckpt", help="what --checkpoint then takes")
     weights.set_defaults(run=_import)
 
@@ -28,7 +28,8 @@ def _import(options: argparse.Namespace) -> int:
     from avsync.models.imports import import_weights
 
     name = import_weights(Path(options.file), Path(options.out))
-    print(f"{options.out}: {name}, ready for --checkpoint")
+    use = "checkpoint=" if name.startswith("cav_mae") else "--checkpoint"
+    print(f"{options.out}: {name}, ready for {use}")
     return 0
 
 

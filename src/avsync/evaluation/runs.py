@@ -42,17 +42,23 @@ def default_checkpoint(runs: Path = Path("runs")) -> str:
 
 
 def newest_checkpoint(runs: Path = Path("runs")) -> Path:
-    """``best.ckpt`` of the run that wrote one last.
+    """``best.ckpt`` of the SyncNet run that wrote one last: what measures offsets.
 
     Raises:
         AvsyncError: There is none.
     """
-    found = [path for path in runs.rglob("best.ckpt") if path.parent.name == "checkpoints"]
+    found = [path for path in runs.rglob("best.ckpt") if path.parent.name == "checkpoints" and _is_syncnet(path)]
     if not found:
         raise AvsyncError(
             f"no checkpoint in {runs.resolve()}; train one with `make train` or name one with --checkpoint"
         )
     return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def _is_syncnet(checkpoint: Path) -> bool:
+    """Told by the run's config, since reading checkpoints takes long; one without a config may be one."""
+    config = checkpoint.parent.parent / "config.yaml"
+    return not config.is_file() or "avsync.models.syncnet.SyncNet" in config.read_text(encoding="utf-8")
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:
