@@ -1,5 +1,6 @@
 """What benchmarks compare must be the same thing, done in two ways."""
 
+import argparse
 import importlib.util
 
 import pytest
@@ -28,12 +29,16 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module")
-def speed():
-    spec = importlib.util.spec_from_file_location("training_speed", ROOT / "benchmarks" / "training_speed.py")
+def benchmark(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def speed():
+    return benchmark("training_speed")
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -52,3 +57,13 @@ def test_whole_clips_and_window_by_window_give_the_same_embeddings(speed, model)
 def test_a_row_is_measured(speed):
     told = speed.measure("syncnet", "both", "cpu", segments=1, seconds=0.6, steps=1)
     assert set(told) == {"whole", "plain", "memory"} and all(value > 0 for value in told.values())
+
+
+def test_retrieval_by_products_is_what_the_loop_gives():
+    retrieval = benchmark("retrieval")
+    video, audio = torch.nn.functional.normalize(torch.randn(2, 6, 4, 8), dim=-1)
+    for aggregation in retrieval.AGGREGATIONS:
+        fast = retrieval.similarities(video, audio, aggregation)
+        assert torch.allclose(fast, retrieval.plain_loop(video, audio, aggregation), atol=1e-6)
+    options = argparse.Namespace(clips=8, frames=4, width=8, loop=4, times=1)
+    assert len([line for line in retrieval.table(options) if line.startswith("| ")]) == 5

@@ -8,7 +8,7 @@ hits in a row are an event. Labels play no part.
                       F1 of the answer's segments against the truth's (Mesaros et al., Applied Sciences 2016). Saying
                       always yes reaches ``segment_f1_chance``
     event_f1          F1 of onsets: an event is found when one begins within 200 ms of it, each counted once
-    segment_f1        over all segments of ``hop`` seconds of all clips: one is an event's if its middle lies in it;
+    onset_error_ms    median over events of the time to the nearest onset of the answer; the clip's length if none
     average_precision of the cosines over segments, without any threshold; chance is ``share``, that of the segments
                       that are an event's
 """
@@ -112,7 +112,7 @@ def matched(found: Sequence[float], true: Sequence[float], collar: float = COLLA
         >>> matched([0.9, 1.1], [1.0, 5.0])
         1
     """
-    pairs, k = 0, 0
+    pairs, k, collar = 0, 0, collar + 1e-6  # sums of hops are rounded
     for onset in true:
         while k < len(found) and found[k] < onset - collar:
             k += 1
