@@ -56,3 +56,29 @@ def mouth_run(mouth_data, shared) -> Path:
             assert done.returncode == 0, done.stderr
     (run,) = runs.iterdir()
     return run
+
+
+@pytest.fixture(scope="session")
+def scene_run(shared) -> Path:
+    """The folder of an untrained network's evaluation on drawn flashes."""
+    from avsync.evaluation.classification import Classification
+    from avsync.evaluation.events import Events
+    from avsync.evaluation.localization import Localization
+    from avsync.evaluation.reconstruction import Reconstruction
+    from avsync.evaluation.retrieval import Retrieval
+    from avsync.evaluation.scenes import ScenesEvaluation
+    from flashes import write_flashes, write_network
+
+    root, runs = shared / "flashes", shared / "scene_runs"
+    splits = {"train": range(12), "val": range(20, 26), "test": range(30, 39)}
+    with FileLock(f"{runs}.lock"):
+        if not runs.is_dir():
+            folders = {name: write_flashes(root / name, seeds) for name, seeds in splits.items()}
+            run = runs / "untrained"
+            checkpoint = write_network(run / "checkpoints" / "best.ckpt")
+            given = "\n".join(f"  {name}: {folder}" for name, folder in folders.items())
+            (run / "config.yaml").write_text(f"data:\n{given}\n")
+            parts = [Retrieval(), Classification(), Localization(frames=2), Events(), Reconstruction(clips=2, shown=1)]
+            evaluation = ScenesEvaluation(folders["train"], {part.name: part for part in parts}, progress=False)
+            evaluation(checkpoint, folders["val"], folders["test"], run)
+    return runs / "untrained"

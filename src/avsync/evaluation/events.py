@@ -121,18 +121,26 @@ def matched(found: Sequence[float], true: Sequence[float], collar: float = COLLA
     return pairs
 
 
+def segment_counts(lines: Sequence[Line], threshold: float) -> tuple[int, int, int]:
+    """Segments of events that were found, segments that were found, segments of events."""
+    hits = found = true = 0
+    for line in lines:
+        truth = line.sounding()
+        said = segments(detected(line.scores, threshold, line.hop), len(truth), line.hop)
+        hits, found, true = hits + int((said & truth).sum()), found + int(said.sum()), true + int(truth.sum())
+    return hits, found, true
+
+
 def event_scores(lines: Sequence[Line], threshold: float) -> dict[str, float]:
     """What the module's text defines, over all clips together, and how many ``events`` there are."""
-    hits = found = true = pairs = starts = events = 0
+    pairs = starts = events = 0
     errors: list[float] = []
     for line in lines:
-        answer, truth = detected(line.scores, threshold, line.hop), line.sounding()
-        said = segments(answer, len(truth), line.hop)
-        hits, found, true = hits + int((said & truth).sum()), found + int(said.sum()), true + int(truth.sum())
-        onsets = np.array([start for start, _ in answer])
+        onsets = np.array([start for start, _ in detected(line.scores, threshold, line.hop)])
         asked = [start for start, _ in line.truth]
         pairs, starts, events = pairs + matched(onsets.tolist(), asked), starts + len(onsets), events + len(asked)
         errors += [float(np.abs(onsets - onset).min()) if len(onsets) else line.seconds for onset in asked]
+    hits, found, true = segment_counts(lines, threshold)
     total = sum(len(line.scores) for line in lines)
     return {
         "segment_f1": f1(hits, found, true),
@@ -160,7 +168,7 @@ def fit_threshold(lines: Sequence[Line]) -> float:
         return 0.0
     scores = np.concatenate([line.scores for line in lines])
     thresholds = np.unique(np.quantile(scores, np.linspace(0, 1, 101)))
-    return float(max(thresholds, key=lambda threshold: event_scores(lines, float(threshold))["segment_f1"]))
+    return float(max(thresholds, key=lambda threshold: f1(*segment_counts(lines, float(threshold)))))
 
 
 class Events:

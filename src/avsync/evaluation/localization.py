@@ -63,7 +63,7 @@ class Heat:
         return (self.map - low) / (high - low).clamp(min=TIE)
 
 
-def heat_map(token: Tensor, patches: Tensor, size: tuple[int, int]) -> Tensor:
+def heat_map(token: Tensor, patches: Tensor, size: tuple[int, ...]) -> Tensor:
     """Cosine of a token with every patch, interpolated.
 
     Args:
@@ -75,7 +75,7 @@ def heat_map(token: Tensor, patches: Tensor, size: tuple[int, int]) -> Tensor:
         (H, W) in -1...1.
     """
     cosine = F.normalize(patches.float(), dim=-1) @ F.normalize(token.float(), dim=-1)  # (h, w)
-    return F.interpolate(cosine[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+    return F.interpolate(cosine[None, None], list(size), mode="bilinear", align_corners=False)[0, 0]
 
 
 def pointing(heat: Tensor, mask: Tensor) -> float:
@@ -165,7 +165,7 @@ class Localization:
 
     @staticmethod
     @torch.inference_mode()
-    def _maps(net: CavMae, clip: Clip, chosen: np.ndarray, sizes: list[tuple[int, int]]) -> list[Tensor]:
+    def _maps(net: CavMae, clip: Clip, chosen: np.ndarray, sizes: list[tuple[int, ...]]) -> list[Tensor]:
         device = next(net.parameters()).device
         times = torch.from_numpy(chosen / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]
