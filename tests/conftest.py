@@ -63,6 +63,7 @@ def scene_run(shared) -> Path:
     """The folder of an untrained network's evaluation on drawn flashes."""
     from avsync.evaluation.classification import Classification
     from avsync.evaluation.events import Events
+    from avsync.evaluation.finetuning import FineTuning
     from avsync.evaluation.localization import Localization
     from avsync.evaluation.reconstruction import Reconstruction
     from avsync.evaluation.retrieval import Retrieval
@@ -78,7 +79,8 @@ def scene_run(shared) -> Path:
             checkpoint = write_network(run / "checkpoints" / "best.ckpt")
             given = "\n".join(f"  {name}: {folder}" for name, folder in folders.items())
             (run / "config.yaml").write_text(f"data:\n{given}\n")
-            parts = [Retrieval(), Classification(), Localization(frames=2), Events(), Reconstruction(clips=2, shown=1)]
+            tuning = FineTuning(epochs=1, batch_size=4, progress=False)
+            parts = [Retrieval(), Classification(tuning), Localization(2), Events(), Reconstruction(clips=2, shown=1)]
             evaluation = ScenesEvaluation(folders["train"], {part.name: part for part in parts}, progress=False)
             evaluation(checkpoint, folders["val"], folders["test"], run)
     return runs / "untrained"

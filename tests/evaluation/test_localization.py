@@ -8,10 +8,10 @@ from avsync.evaluation.localization import (
     heat_map,
     iou,
     localization_scores,
-    middle,
     pointing,
     soft_iou,
 )
+from avsync.evaluation.scene_pages import middle, outline
 
 MASK = torch.tensor([[True, True], [False, False]])
 
@@ -92,3 +92,10 @@ def test_the_patch_that_is_like_the_sound_is_hot():
 def test_only_what_the_network_sees_is_judged():
     wide = np.arange(4 * 6).reshape(4, 6)
     assert middle(wide).tolist() == wide[:, 1:5].tolist() and middle(wide.T).shape == (4, 4)
+
+
+def test_the_outline_of_a_square_is_its_border():
+    square = np.zeros((6, 6), bool)
+    square[1:5, 1:5] = True
+    assert outline(square).sum() == 12 and not outline(square)[2:4, 2:4].any()
+    assert not outline(np.ones((4, 4), bool)).any()

@@ -18,6 +18,7 @@ from rich.progress import track
 from torch import Tensor
 
 from avsync import clock
+from avsync.data.events import labels_of
 from avsync.data.shards import Clip, ShardError, read_clips
 from avsync.media.atomic import whole_file
 
@@ -159,7 +160,7 @@ def embed_split(
         shown = moments(len(clip.frames), net.frames)
         rows.append((*embed_moments(net, clip, shown), torch.from_numpy(shown / clock.FPS)))
         keys.append(clip.key)
-        labels.append([str(label) for label in clip.meta.get("labels", [])])
+        labels.append(labels_of(clip.meta))
         for part in parts:
             looks[part.name].append(part.look(net, clip))
     if not rows:

@@ -19,6 +19,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from avsync import clock
+from avsync.data.events import labels_of
 from avsync.data.shards import Clip, read_clips
 from avsync.evaluation.embeddings import moments
 
@@ -146,7 +147,8 @@ class FineTuning:
 
 def _hold(clip: Clip, frames: int, kinds: Sequence[str]) -> Held:
     shown = moments(len(clip.frames), frames)
-    target = torch.tensor([float(kind in clip.meta.get("labels", [])) for kind in kinds])
+    labels = labels_of(clip.meta)
+    target = torch.tensor([float(kind in labels) for kind in kinds])
     times = torch.from_numpy(shown / clock.FPS).float()
     return Held(torch.from_numpy(clip.frames[shown]), times, torch.from_numpy(clip.audio), target)
 

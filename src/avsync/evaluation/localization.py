@@ -28,7 +28,7 @@ from avsync import clock
 from avsync.data.events import mask_of
 from avsync.data.shards import Clip
 from avsync.evaluation.embeddings import Found, Row, Split
-from avsync.evaluation.scene_pages import heat_figures
+from avsync.evaluation.scene_pages import heat_figures, middle
 
 if TYPE_CHECKING:
     from avsync.models.cav_mae import CavMae
@@ -123,14 +123,6 @@ def localization_scores(heats: list[Heat], threshold: float) -> dict[str, float]
             "ciou": float(overlap >= SUCCESS),
         })  # fmt: skip
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} | {"frames": len(rows)}
-
-
-def middle(pixels: np.ndarray) -> np.ndarray:
-    """The central square of (H, W, ...), which is what the network sees of a frame."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return pixels[top : top + side, left : left + side]
 
 
 class Localization:

@@ -115,8 +115,15 @@ class Reconstruction:
         parts.append('<div class="grid">')
         for one in rebuilt:
             said = f"{one.key}: squared error {one.errors['video']:.2f} (picture), {one.errors['audio']:.2f} (sound)"
-            parts.append(picture(beside(*one.video), said) + picture(beside(*one.audio), "its sound, low bands below"))
+            seen = picture(beside(*map(enlarged, one.video)), said)
+            parts.append(seen + picture(beside(*map(enlarged, one.audio)), "its sound, low bands below"))
         return [*parts, "</div>"]
+
+
+def enlarged(pixels: np.ndarray, least: int = 128) -> np.ndarray:
+    """(H, W, 3) with each pixel drawn so often that the height is ``least`` or more."""
+    times = -(-least // pixels.shape[0])
+    return pixels.repeat(times, 0).repeat(times, 1)
 
 
 def _pixels(mask: Tensor, grid: tuple[int, int]) -> np.ndarray:

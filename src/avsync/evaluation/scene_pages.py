@@ -31,9 +31,18 @@ def spread(count: int, most: int = SHOWN) -> list[int]:
 
 
 def sized(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """(H, W, 3) uint8 to (side, side, 3), the nearest pixel."""
+    """(H, W, 3) uint8 to (side, side, 3), the middle square by its nearest pixels."""
+    pixels = middle(pixels)
     rows, columns = (((np.arange(side) + 0.5) * length / side).astype(int) for length in pixels.shape[:2])
     return pixels[rows][:, columns]
+
+
+def middle(pixels: np.ndarray) -> np.ndarray:
+    """The central square of (H, W, ...), which is what the network sees of a frame."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]
 
 
 def coloured(values: np.ndarray, name: str = "inferno") -> np.ndarray:
@@ -56,6 +65,12 @@ def framed(pixels: np.ndarray, colour: tuple[int, int, int], width: int = 4) -> 
     return drawn
 
 
+def outline(inside: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels of ``inside`` (H, W) with one beside them that is not."""
+    near = np.pad(inside, 1, mode="edge")
+    return inside & ~(near[:-2, 1:-1] & near[2:, 1:-1] & near[1:-1, :-2] & near[1:-1, 2:])
+
+
 def heat_figures(heats: Sequence[Heat], threshold: float) -> list[str]:
     """Frame, heat map over it with the line of the threshold, and mask, of some frames."""
     said = (
@@ -71,9 +86,7 @@ def _heat(heat: Heat, threshold: float) -> str:
     mask = sized(heat.mask.numpy()[..., None])[..., 0]
     grey = shown.mean(-1, keepdims=True)
     over = (0.45 * grey + 0.55 * coloured(scaled)).astype(np.uint8)
-    above = scaled >= threshold
-    edge = above ^ (np.roll(above, 1, 0) & np.roll(above, 1, 1) & above)
-    over[edge] = 255
+    over[outline(scaled >= threshold)] = 255
     top, left = np.unravel_index(int(scaled.argmax()), scaled.shape)
     for rows, columns in (((top - 4, top + 5), (left, left + 1)), ((top, top + 1), (left - 4, left + 5))):
         over[max(0, rows[0]) : rows[1], max(0, columns[0]) : columns[1]] = (0, 200, 255)

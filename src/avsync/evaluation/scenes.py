@@ -115,13 +115,13 @@ def write_scene_report(run: Path, found: Mapping[str, Found]) -> Path:
 
 
 def _logged(path: Path) -> tuple[list[str], list[str]]:
-    """Names of losses and of what else was followed on validation."""
+    """Names of the losses that were followed, and of retrieval on validation."""
     if not path.is_file():
         return [], []
     with path.open(newline="") as stream:
-        names = next(csv.reader(stream), [])
-    losses = [name for name in names if "loss" in name and not name.endswith("_step")]
-    return losses, [name for name in names if name.startswith("val/") and name not in losses]
+        names = sorted(next(csv.reader(stream), []))
+    losses = [name for name in names if name.rpartition("/")[2] in ("loss", "contrast", "reconstruction")]
+    return losses, [name for name in names if name.startswith("val/retrieval")]
 
 
 def print_found(found: Mapping[str, Found], run: Path) -> None:
