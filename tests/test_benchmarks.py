@@ -29,7 +29,7 @@ SMALL = {
 }
 
 
-def benchmark(name):
+def loaded(name):
     spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -38,7 +38,7 @@ def benchmark(name):
 
 @pytest.fixture(scope="module")
 def speed():
-    return benchmark("training_speed")
+    return loaded("training_speed")
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -59,11 +59,36 @@ def test_a_row_is_measured(speed):
     assert set(told) == {"whole", "plain", "memory"} and all(value > 0 for value in told.values())
 
 
+@pytest.fixture(scope="module")
+def step():
+    return loaded("cav_mae_step")
+
+
+@pytest.mark.parametrize("model", ["cav_mae_sync", "cav_mae"])
+def test_a_step_of_cav_mae_and_the_straightforward_one_give_the_same(step, model):
+    net = step.build("tiny", model)
+    windows, pictures = step.inputs(net, 2, "cpu")
+    hidden = (
+        net.masking.hide_audio(2, net.audio_grid, windows.device),
+        net.masking.hide_video(2, net.video_grid, windows.device),
+    )
+    net.masking.hide_audio, net.masking.hide_video = (lambda *_, each=each: each for each in hidden)
+    with torch.inference_mode():
+        ours, plain = net(windows, pictures), step.straightforward(net, windows, pictures, hidden)
+    for one, other in zip(ours, plain, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_a_step_is_measured(step):
+    told = step.measure("tiny", batch=2, device="cpu", steps=1)
+    assert all(row["seconds"] > row["optimizer"] > 0 for row in told.values()) and told["ours"]["flops"] > 1e9
+
+
 def test_retrieval_by_products_is_what_the_loop_gives():
-    retrieval = benchmark("retrieval")
+    retrieval = loaded("retrieval")
     video, audio = torch.nn.functional.normalize(torch.randn(2, 6, 4, 8), dim=-1)
     for aggregation in retrieval.AGGREGATIONS:
         fast = retrieval.similarities(video, audio, aggregation)
         assert torch.allclose(fast, retrieval.plain_loop(video, audio, aggregation), atol=1e-6)
-    options = argparse.Namespace(clips=8, frames=4, width=8, loop=4, times=1)
-    assert len([line for line in retrieval.table(options) if line.startswith("| ")]) == 5
+    options = argparse.Namespace(clips=8, frames=4, width=8, loop=4, times=1, aggregations=["mean", "max"])
+    assert len([line for line in retrieval.table(options) if line.startswith("| ")]) == 3
