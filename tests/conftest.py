@@ -79,6 +79,9 @@ def scene_run(shared) -> Path:
             checkpoint = write_network(run / "checkpoints" / "best.ckpt")
             given = "\n".join(f"  {name}: {folder}" for name, folder in folders.items())
             (run / "config.yaml").write_text(f"data:\n{given}\n")
+            (run / "logs").mkdir()
+            logged = "step,train/loss,val/loss,val/retrieval_r1\n0,2.0,,\n1,1.0,1.5,0.2\n"
+            (run / "logs" / "metrics.csv").write_text(logged)
             tuning = FineTuning(epochs=1, batch_size=4, progress=False)
             parts = [Retrieval(), Classification(tuning), Localization(2), Events(), Reconstruction(clips=2, shown=1)]
             evaluation = ScenesEvaluation(folders["train"], {part.name: part for part in parts}, progress=False)

@@ -89,6 +89,15 @@ def test_the_patch_that_is_like_the_sound_is_hot():
     assert float(heat.max()) <= 1 and float(heat[-1, 0]) == pytest.approx(0, abs=1e-6)
 
 
+def test_another_sound_tells_whether_the_network_listens():
+    mask = disc(0.7, 0.3, 0.2)
+    heats = [
+        Heat("drawn", 0.0, np.zeros((32, 32, 3), np.uint8), mask, mask.float(), map) for map in (None, 1 - mask.float())
+    ]
+    scores = localization_scores(heats, 0.5)
+    assert scores["pointing"] == 1 and scores["pointing_other"] == 0
+
+
 def test_only_what_the_network_sees_is_judged():
     wide = np.arange(4 * 6).reshape(4, 6)
     assert middle(wide).tolist() == wide[:, 1:5].tolist() and middle(wide.T).shape == (4, 4)

@@ -15,6 +15,7 @@ from avsync.evaluation.events import Events
 from avsync.evaluation.localization import Localization
 from avsync.evaluation.reconstruction import Reconstruction
 from avsync.evaluation.retrieval import Retrieval
+from avsync.evaluation.runs import collect, print_runs
 from avsync.evaluation.scenes import ScenesEvaluation
 from avsync.models import checkpoints
 from flashes import TINY, draw_flash, encoded, write_network
@@ -50,7 +51,8 @@ def test_the_page_shows_heat_maps_lines_and_reconstructions_without_other_files(
     assert page.count("<h2>") >= 9
     for said in ("Retrieval", "heat map of its sound", "came 1st", "Cosine of picture and sound", "squared error"):
         assert said in page
-    assert page.count("<svg") == 9 and page.count("data:image/png;base64,") > 20
+    assert page.count("<svg") == 9 + 1  # a line for each clip, and the training
+    assert page.count("data:image/png;base64,") > 20
     assert 'src="http' not in page and "http-equiv" not in page
 
 
@@ -133,3 +135,10 @@ def test_another_kind_of_network_is_refused_in_one_line(splits, tmp_path):
 def test_moments_are_the_middles_of_equal_parts():
     assert moments(8, 4).tolist() == [1, 3, 5, 7] and moments(2, 4).tolist() == [0, 0, 1, 1]
     assert TINY["frames"] == 4
+
+
+def test_the_table_of_runs_shows_what_they_measured(run, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    print_runs(collect(run.parent))
+    said = "".join(capsys.readouterr().out.split())
+    assert "untrained" in said and "pair_acc" not in said and "offset_acc" not in said

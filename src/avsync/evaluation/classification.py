@@ -177,7 +177,8 @@ class Classification:
         rows += [
             Row(f"accuracy, {stream} alone", f"{metrics[f'{stream}/accuracy']:.3f}", guess) for stream in STREAMS[1:]
         ]
-        rows.append(Row("mAP, linear probe", f"{metrics['map']:.3f}", f"{float(targets.mean(0).mean()):.3f}"))
+        shares = targets.mean(0)
+        rows.append(Row("mAP, linear probe", f"{metrics['map']:.3f}", f"{float(shares[shares > 0].mean()):.3f}"))
         if "finetuned/accuracy" in metrics:
             rows.append(Row("accuracy, fine-tuned", f"{metrics['finetuned/accuracy']:.3f}", guess))
             rows.append(Row("mAP, fine-tuned", f"{metrics['finetuned/map']:.3f}"))

@@ -5,7 +5,8 @@ norm, brought to the size of the mask by bilinear interpolation. It is judged in
 
     pointing   the highest value lies inside the mask; where several are highest, the share of them that does.
                Chance is the mask's share of the picture, ``pointing_chance``; what always points at the middle
-               reaches ``pointing_middle``
+               reaches ``pointing_middle``, and the same network with the sound of another clip ``pointing_other``,
+               the clip before: a network that looks for things and does not listen is as good with that
     piou       sum of min(p, m) over sum of max(p, m) for the map p, scaled to 0...1 within its frame, and the mask m:
                the IoU of a map that is taken for probabilities, without any threshold
     iou        IoU of the mask with the part of the map above one threshold, the one best on validation
@@ -49,6 +50,7 @@ class Heat:
         picture: (S, S, 3) uint8, as much of the frame as the network sees.
         mask: (M, M) bool, what sounds in it.
         map: (M, M) cosines.
+        other: (M, M) cosines with the sound of another clip, or None for the first of all clips.
     """
 
     key: str
@@ -56,6 +58,7 @@ class Heat:
     picture: np.ndarray
     mask: Tensor
     map: Tensor
+    other: Tensor | None = None
 
     def scaled(self) -> Tensor:
         """The map in 0...1; 0 where it is flat."""
@@ -122,7 +125,9 @@ def localization_scores(heats: list[Heat], threshold: float) -> dict[str, float]
             "iou_half": iou(heat.scaled() >= 0.5, heat.mask),
             "ciou": float(overlap >= SUCCESS),
         })  # fmt: skip
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} | {"frames": len(rows)}
+    found = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} | {"frames": len(rows)}
+    others = [pointing(heat.other, heat.mask) for heat in heats if heat.other is not None]
+    return found | ({"pointing_other": float(np.mean(others))} if others else {})
 
 
 class Localization:
@@ -137,6 +142,7 @@ class Localization:
 
     def __init__(self, frames: int = 4):
         self.frames = frames
+        self._before: Tensor | None = None  # (D,) a sound of the clip before
 
     def look(self, net: CavMae, clip: Clip) -> list[Heat]:
         """Heat maps of some frames; none where nothing visible sounds."""
@@ -149,21 +155,34 @@ class Localization:
             return []
         known = np.array(list(masks))
         chosen = known[np.unique(np.linspace(0, len(known) - 1, self.frames + 2).round().astype(int)[1:-1])]
-        maps = self._maps(net, clip, chosen, [masks[index].shape for index in chosen])
+        own, other = self._maps(net, clip, chosen, [masks[index].shape for index in chosen])
         return [
-            Heat(clip.key, clock.seconds(index), middle(clip.frames[index]), torch.from_numpy(masks[index]), found)
-            for index, found in zip(chosen.tolist(), maps, strict=True)
+            Heat(
+                clip.key,
+                clock.seconds(index),
+                middle(clip.frames[index]),
+                torch.from_numpy(masks[index]),
+                own[number],
+                other[number] if other else None,
+            )
+            for number, index in enumerate(chosen.tolist())
         ]
 
-    @staticmethod
     @torch.inference_mode()
-    def _maps(net: CavMae, clip: Clip, chosen: np.ndarray, sizes: list[tuple[int, ...]]) -> list[Tensor]:
+    def _maps(
+        self, net: CavMae, clip: Clip, chosen: np.ndarray, sizes: list[tuple[int, ...]]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Heat maps of some frames with their own sounds, and with one of the clip before."""
         device = next(net.parameters()).device
         times = torch.from_numpy(chosen / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]
         tokens = net.encode_audio(windows).token
         patches = net.encode_video(net.video_features(torch.from_numpy(clip.frames[chosen]).to(device))).patches
-        return [heat_map(*row).cpu() for row in zip(tokens, patches, sizes, strict=True)]
+        own = [heat_map(*row).cpu() for row in zip(tokens, patches, sizes, strict=True)]
+        before, self._before = self._before, tokens[len(tokens) // 2]
+        if before is None or before.shape != tokens[0].shape:
+            return own, []
+        return own, [heat_map(before.to(device), *row).cpu() for row in zip(patches, sizes, strict=True)]
 
     def __call__(self, net: CavMae, splits: Mapping[str, Split]) -> Found:
         """Fit the threshold on ``val`` and measure on ``test``."""
@@ -174,6 +193,7 @@ class Localization:
         scores = localization_scores(asked, threshold)
         rows = [
             Row("pointing inside the mask", f"{scores['pointing']:.3f}", f"{scores['pointing_chance']:.3f}"),
+            Row("pointing, with another clip's sound", f"{scores.get('pointing_other', float('nan')):.3f}"),
             Row("pIoU, no threshold", f"{scores['piou']:.3f}"),
             Row(f"IoU above {threshold:.2f}", f"{scores['iou']:.3f}"),
             Row("frames with IoU of 0.5 or more", f"{scores['ciou']:.3f}"),
