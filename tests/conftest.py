@@ -62,3 +62,34 @@ def mouth_run(mouth_data, shared) -> Path:
             assert done.returncode == 0, done.stderr
     (run,) = runs.iterdir()
     return run
+
+
+@pytest.fixture(scope="session")
+def scene_run(shared) -> Path:
+    """The folder of an untrained network's evaluation on drawn flashes."""
+    from avsync.evaluation.classification import Classification
+    from avsync.evaluation.events import Events
+    from avsync.evaluation.finetuning import FineTuning
+    from avsync.evaluation.localization import Localization
+    from avsync.evaluation.reconstruction import Reconstruction
+    from avsync.evaluation.retrieval import Retrieval
+    from avsync.evaluation.scenes import ScenesEvaluation
+    from flashes import write_flashes, write_network
+
+    root, runs = shared / "flashes", shared / "scene_runs"
+    splits = {"train": range(12), "val": range(20, 26), "test": range(30, 39)}
+    with FileLock(f"{runs}.lock"):
+        if not runs.is_dir():
+            folders = {name: write_flashes(root / name, seeds) for name, seeds in splits.items()}
+            run = runs / "untrained"
+            checkpoint = write_network(run / "checkpoints" / "best.ckpt")
+            given = "\n".join(f"  {name}: {folder}" for name, folder in folders.items())
+            (run / "config.yaml").write_text(f"data:\n{given}\n")
+            (run / "logs").mkdir()
+            logged = "step,train/loss,val/loss,val/retrieval_r1\n0,2.0,,\n1,1.0,1.5,0.2\n"
+            (run / "logs" / "metrics.csv").write_text(logged)
+            tuning = FineTuning(epochs=1, batch_size=4, progress=False)
+            parts = [Retrieval(), Classification(tuning), Localization(2), Events(), Reconstruction(clips=2, shown=1)]
+            evaluation = ScenesEvaluation(folders["train"], {part.name: part for part in parts}, progress=False)
+            evaluation(checkpoint, folders["val"], folders["test"], run)
+    return runs / "untrained"

@@ -1,5 +1,6 @@
 """What benchmarks compare must be the same thing, done in two ways."""
 
+import argparse
 import importlib.util
 
 import pytest
@@ -81,3 +82,13 @@ def test_a_step_of_cav_mae_and_the_straightforward_one_give_the_same(step, model
 def test_a_step_is_measured(step):
     told = step.measure("tiny", batch=2, device="cpu", steps=1)
     assert all(row["seconds"] > row["optimizer"] > 0 for row in told.values()) and told["ours"]["flops"] > 1e9
+
+
+def test_retrieval_by_products_is_what_the_loop_gives():
+    retrieval = loaded("retrieval")
+    video, audio = torch.nn.functional.normalize(torch.randn(2, 6, 4, 8), dim=-1)
+    for aggregation in retrieval.AGGREGATIONS:
+        fast = retrieval.similarities(video, audio, aggregation)
+        assert torch.allclose(fast, retrieval.plain_loop(video, audio, aggregation), atol=1e-6)
+    options = argparse.Namespace(clips=8, frames=4, width=8, loop=4, times=1, aggregations=["mean", "max"])
+    assert len([line for line in retrieval.table(options) if line.startswith("| ")]) == 3

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,24 +11,14 @@ from matplotlib.figure import Figure
 
 from avsync import clock
 from avsync.evaluation.calibration import Bin
+from avsync.evaluation.page import svg, table, training_curve, write_page
 from avsync.evaluation.protocols import FRAMES, SEARCH
-from avsync.media.atomic import whole_file
 
 if TYPE_CHECKING:
     from avsync.evaluation.offsets import Measured
 
 SHOWN = 24
 """Clips whose curves are drawn."""
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2433 }
-table { border-collapse: collapse }
-th, td { padding: .3rem .9rem; text-align: right }
-td { border-bottom: 1px solid #d5dae3 }
-figure { margin: 1.5rem 0 } figcaption { color: #566074; font-size: .9rem } svg { max-width: 100%; height: auto }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .5rem }
-h2 { margin-top: 2rem }
-"""
 
 
 def write_report(run: Path, metrics: dict[str, float], measured: list[Measured], bins: list[Bin]) -> Path:
@@ -50,32 +38,25 @@ def write_report(run: Path, metrics: dict[str, float], measured: list[Measured],
         f"<p>Binary pairs, in sync against shifted (chance 0.5): <b>{metrics['test/pair_acc']:.3f}</b>. "
         f"Whole clips: <b>{metrics.get('test/clip/offset_acc', float('nan')):.3f}</b> within ±1 frame, "
         f"mean error {metrics.get('test/clip/offset_mae_ms', float('nan')):.0f} ms.</p>",
-        _training(run / "logs" / "metrics.csv"),
+        training_curve(
+            run / "logs" / "metrics.csv", ("train/loss", "val/loss"), ("val/offset_acc_k5", "val/offset_acc_k15")
+        ),
         _calibration(bins, metrics),
         "<h2>Distance curves</h2><p>Mean distance over a clip's speech for every candidate offset. The dashed line "
         "is the true offset, the dot what was measured; positive: the audio is early.</p>",
         '<div class="grid">' + "".join(_curve(clip) for clip in measured[:SHOWN]) + "</div>",
         "<h2>Distance matrix</h2>" + (_matrix(measured[0]) if measured else ""),
     ]
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>avsync report</title>'
-        f"<style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
-    path = run / "report.html"
-    with whole_file(path) as partial:
-        partial.write_text(page, encoding="utf-8")
-    return path
+    return write_page(run / "report.html", "avsync report", parts)
 
 
 def _table(metrics: dict[str, float]) -> str:
-    head = "<tr><th>frames averaged<th>accuracy, speech<th>accuracy, all<th>error, speech<th>error, all</tr>"
-    rows = ""
+    rows = []
     for k in FRAMES:
         values = [metrics.get(f"test/offset_acc{part}/k{k}", float("nan")) for part in ("", "_all")]
         errors = [metrics.get(f"test/offset_mae_ms{part}/k{k}", float("nan")) for part in ("", "_all")]
-        cells = [str(k), *(f"{value:.3f}" for value in values), *(f"{value:.0f} ms" for value in errors)]
-        rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-    return f"<table>{head}{rows}</table>"
+        rows.append([str(k), *(f"{value:.3f}" for value in values), *(f"{value:.0f} ms" for value in errors)])
+    return table(("frames averaged", "accuracy, speech", "accuracy, all", "error, speech", "error, all"), rows)
 
 
 def _calibration(bins: list[Bin], metrics: dict[str, float]) -> str:
@@ -85,33 +66,14 @@ def _calibration(bins: list[Bin], metrics: dict[str, float]) -> str:
     axes.plot([row.stated for row in bins], [row.observed for row in bins], "o-", color="#2456a6")
     axes.set_xlabel("stated chance")
     axes.set_ylabel("share that was right")
-    head = "<tr><th>stated chance<th>share that was right<th>share of the answers</tr>"
-    rows = "".join(f"<tr><td>{row.stated:.3f}<td>{row.observed:.3f}<td>{row.weight:.3f}</tr>" for row in bins)
+    rows = [[f"{value:.3f}" for value in (row.stated, row.observed, row.weight)] for row in bins]
+    counted = table(("stated chance", "share that was right", "share of the answers"), rows)
     said = (
         "<h2>Calibration</h2><p>The chance of being right within ±1 frame that the checkpoint states for runs of 5 to "
         "105 frames and for whole clips, one in twenty of them with sound of another clip, beside the share that was. "
         f"Mean distance (ECE): <b>{metrics['test/calibration/ece']:.3f}</b>.</p>"
     )
-    return said + svg(figure, "On the dashed line chances are what they say.") + f"<table>{head}{rows}</table>"
-
-
-def _training(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for axes, names in (
-        (left, ("train/loss", "val/loss")),
-        (right, ("val/offset_acc_k5", "val/offset_acc_k15")),
-    ):
-        for name in names:
-            points = [(int(row["step"]), float(row[name])) for row in rows if row.get(name)]
-            axes.plot(*zip(*points, strict=True) if points else ([], []), label=name)
-        axes.set_xlabel("step")
-        axes.legend(frameon=False)
-    return "<h2>Training</h2>" + svg(figure, "Loss and validation accuracy against training step.")
+    return said + svg(figure, "On the dashed line chances are what they say.") + counted
 
 
 def _curve(clip: Measured) -> str:
@@ -140,12 +102,3 @@ def _matrix(clip: Measured) -> str:
     axes.set_ylabel("offset in frames")
     figure.colorbar(picture, label="distance")
     return svg(figure, f"{clip.key}, shifted by {clip.true:+d} frames: the dark line is where sound and lips agree.")
-
-
-def svg(figure: Figure, caption: str) -> str:
-    """A figure of a page, which says its caption to who cannot see it."""
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg")
-    svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{html.escape(caption)}"', 1)
-    return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"

@@ -20,7 +20,13 @@ SHOWN = (
     "test/offset_acc/k15",
     "test/pair_acc",
     "test/offset_mae_ms/k5",
+    "test/retrieval/video_to_audio/r1",
+    "test/retrieval/audio_to_video/r1",
+    "test/classification/accuracy",
+    "test/localization/pointing",
+    "test/events/segment_f1",
 )
+"""Columns of the table, those that any run has; runs are in the order of the first that they have."""
 
 
 SHIPPED = "syncnet"
@@ -78,12 +84,13 @@ def collect(folder: Path) -> list[dict[str, Any]]:
 
 
 def print_runs(rows: list[dict[str, Any]]) -> None:
-    """The table on the terminal, best 5-frame accuracy first."""
-    table = Table()
-    for name in ("run", "overrides", *(name.removeprefix("test/") for name in SHOWN)):
+    """The table on the terminal, the best first."""
+    table, shown = Table(), [name for name in SHOWN if any(name in row for row in rows)]
+    for name in ("run", "overrides", *(name.removeprefix("test/") for name in shown)):
         table.add_column(name, overflow="fold")
-    for row in sorted(rows, key=lambda row: -row.get(SHOWN[0], 0.0)):
-        table.add_row(row["run"], row["overrides"], *(f"{row.get(name, float('nan')):.3f}" for name in SHOWN))
+    for row in sorted(rows, key=lambda row: [-row.get(name, -1.0) for name in shown]):
+        cells = (f"{row[name]:.3f}" if name in row else "" for name in shown)
+        table.add_row(row["run"], row["overrides"], *cells)
     Console().print(table)
 
 

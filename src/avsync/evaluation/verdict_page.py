@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 
 from avsync.alignment.filter import Judged
 from avsync.alignment.verdicts import summary
 from avsync.data.shards import read_clips
 from avsync.data.verdicts import CORRECTED, DROP, KEEP
-from avsync.evaluation.report import STYLE, svg
-from avsync.media.atomic import whole_file
+from avsync.evaluation.page import picture, svg, write_page
 
 SHOWN = 48
 """Clips whose pictures are shown: the ones nearest to the line, where errors would be, and some of each reason."""
@@ -38,9 +34,7 @@ def write_verdict_page(path: Path, judged: Judged, folder: Path) -> None:
     near = sorted((row for row in judged.rows if row["verdict"] != KEEP), key=lambda row: -np.nan_to_num(row["score"]))
     shown = {row["key"]: row for row in _spread(near)}
     strips = {clip.key: _strip(clip.frames) for clip in read_clips(folder) if clip.key in shown} if shown else {}
-    page = [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>avsync filter</title><style>{STYLE}'
-        "img { max-width: 100% }</style></head><body>",
+    parts = [
         f"<h1>{html.escape(str(folder))}</h1><p>{html.escape(summary(judged.rows))}.</p>",
         "<p>A score tells how far a clip's distance at offset 0 (±1 frame) lies below the rest of its curve, in "
         "standard deviations of the same for the same face with other people's sound. Below the line, at "
@@ -50,10 +44,8 @@ def write_verdict_page(path: Path, judged: Judged, folder: Path) -> None:
         _histograms(judged),
         "<h2>Dropped and corrected</h2>",
         '<div class="grid">' + "".join(_figure(row, strips[key]) for key, row in shown.items()) + "</div>",
-        "</body></html>\n",
     ]
-    with whole_file(path) as partial:
-        partial.write_text("".join(page), encoding="utf-8")
+    write_page(path, "avsync filter", parts)
 
 
 def _spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -92,15 +84,12 @@ def _finite(rows: list[dict[str, Any]], name: str, verdict: str) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def _figure(row: dict[str, Any], strip: str) -> str:
-    said = f"{row['key']}: {row['verdict']}, {row['reason']} (score {row['score']:.1f})"
-    return f'<figure><img alt="" src="{strip}"><figcaption>{html.escape(said)}</figcaption></figure>'
+def _figure(row: dict[str, Any], strip: np.ndarray) -> str:
+    return picture(strip, f"{row['key']}: {row['verdict']}, {row['reason']} (score {row['score']:.1f})")
 
 
-def _strip(frames: np.ndarray) -> str:
-    """Some frames side by side, as an image inside the page."""
+def _strip(frames: np.ndarray) -> np.ndarray:
+    """Some frames side by side."""
     chosen = frames[np.linspace(0, len(frames) - 1, STRIP).round().astype(int)]
     step = max(1, chosen.shape[1] // 96)
-    stream = io.BytesIO()
-    imsave(stream, np.concatenate(list(chosen[:, ::step, ::step]), axis=1), format="png")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    return np.concatenate(list(chosen[:, ::step, ::step]), axis=1)
