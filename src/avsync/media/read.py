@@ -52,7 +52,7 @@ def read_frames(path: str | Path, fps: float = FPS, account: Account | None = No
     interval = 1 / (info.video.fps or FPS)
     if account is not None:
         account.origin = info.origin
-    return _ticks(_timed(path, info.origin, account), fps, interval)
+    return ticks(_timed(path, info.origin, account), fps, interval)
 
 
 def _timed(path: str | Path, origin: float, account: Account | None) -> Iterator[tuple[float, Any]]:
@@ -67,7 +67,14 @@ def _timed(path: str | Path, origin: float, account: Account | None) -> Iterator
             yield time, frame
 
 
-def _ticks(timed: Iterator[tuple[float, Any]], fps: float, interval: float) -> Iterator[tuple[int, np.ndarray]]:
+def ticks(timed: Iterator[tuple[float, Any]], fps: float, interval: float) -> Iterator[tuple[int, np.ndarray]]:
+    """Pictures at ``fps``, see :func:`read_frames`.
+
+    Args:
+        timed: Decoded frames, at least one, with strictly rising times in s.
+        fps: Pictures a second.
+        interval: Seconds that a lone frame lasts.
+    """
     held_time, held = next(timed)
     converter = VideoReformatter()
     # a tick up to half an interval before the first picture is nearest to it; earlier ones have no picture

@@ -56,9 +56,7 @@ class Sound:
         self.start = info.audio.start
         self._path, self._rate = path, sample_rate
         self._blocks = _placed(decode(path, "audio", account), info.origin, sample_rate)
-        self._first = 0  # index of the first sample that is held
-        self._held: list[np.ndarray] = []
-        self._length = 0  # samples known so far, from 0 on
+        self._held = Waveform()
         self._silent = 0
 
     def cut(self, first: int, last: int | None = None) -> np.ndarray:
@@ -71,40 +69,64 @@ class Sound:
         Returns:
             (S,) float32 in [-1, 1].
         """
-        while (last is None or self._length < last) and self._read():
+        while (last is None or self._held.length < last) and self._read():
             pass
-        if len(self._held) > 1:
-            self._held = [np.concatenate(self._held)]
-        held = self._held[0] if self._held else np.zeros(0, np.float32)
-        return held[max(0, first - self._first) : None if last is None else max(0, last - self._first)]
+        return self._held.cut(first, last)
 
     def forget(self, before: int) -> None:
         """Samples before this one will not be asked for again."""
-        drop = min(before, self._length) - self._first
-        if drop > 0 and self._held:
-            self._held = [np.concatenate(self._held)[drop:]]
-            self._first += drop
+        self._held.forget(min(before, self._held.length))
 
     def end(self) -> int:
         """Index after the last sample: reads to the end, holding nothing more."""
         while self._read():
-            self.forget(self._length)
-        return self._length
+            self.forget(self._held.length)
+        return self._held.length
 
     def _read(self) -> bool:
         """Take one more block; False at the end."""
         first, samples = next(self._blocks, (0, None))
         if samples is None:
             return False
-        gap = first - self._length
-        self._silent += max(0, gap)
+        self._silent += max(0, first - self._held.length)
         if self._silent > MOST_SILENCE * self._rate:
             raise jump(self._path, "sound", self._silent / self._rate)
-        # sound that overlaps what was there already is left out
+        self._held.put(first, samples)
+        return True
+
+
+class Waveform:
+    """Samples by their index, as far as they have come and from where they were not forgotten.
+
+    Attributes:
+        length: Index after the last sample.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._first = 0  # index of the first sample that is held
+        self._held: list[np.ndarray] = []
+
+    def put(self, first: int, samples: np.ndarray) -> None:
+        """Go on with samples from index ``first``: a gap is silence, what is there already stays."""
+        gap = first - self.length
         new = np.concatenate([np.zeros(gap, np.float32), samples]) if gap > 0 else samples[-gap:]
         self._held.append(np.clip(new, -1.0, 1.0))
-        self._length += len(new)
-        return True
+        self.length += len(new)
+
+    def cut(self, first: int, last: int | None = None) -> np.ndarray:
+        """(S,) samples ``first``...``last - 1``, fewer where they end before."""
+        if len(self._held) > 1:
+            self._held = [np.concatenate(self._held)]
+        held = self._held[0] if self._held else np.zeros(0, np.float32)
+        return held[max(0, first - self._first) : None if last is None else max(0, last - self._first)]
+
+    def forget(self, before: int) -> None:
+        """Samples before this one will not be asked for again, nor put any more."""
+        drop = before - self._first
+        if drop > 0:
+            self._held = [np.concatenate(self._held)[drop:]] if self._held else []
+            self._first, self.length = before, max(self.length, before)
 
 
 def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE, account: Account | None = None) -> np.ndarray:
@@ -118,15 +140,35 @@ def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE, account: Accoun
 
 def _placed(frames: Iterator[Any], origin: float, rate: int) -> Iterator[tuple[int, np.ndarray]]:
     """Resampled blocks with the index of their first sample on the file clock."""
-    run: _Run | None = None
+    placing = Placing(origin, rate)
     for frame in frames:
-        if run is None or not run.accepts(frame):
-            if run is not None:
-                yield from run.finish()
-            run = _Run(frame, origin, rate)
-        yield from run.add(frame)
-    if run is not None:
-        yield from run.finish()
+        yield from placing.add(frame)
+    yield from placing.finish()
+
+
+class Placing:
+    """Decoded sound as it comes, resampled and put where its timestamps say.
+
+    Args:
+        origin: Time of sample 0 in s.
+        rate: Hz.
+    """
+
+    def __init__(self, origin: float, rate: int = SAMPLE_RATE) -> None:
+        self._origin, self._rate = origin, rate
+        self._run: _Run | None = None
+
+    def add(self, frame: Any) -> Iterator[tuple[int, np.ndarray]]:
+        """Blocks that are ready after one more frame, with the index of their first sample."""
+        if self._run is None or not self._run.accepts(frame):
+            yield from self.finish()
+            self._run = _Run(frame, self._origin, self._rate)
+        yield from self._run.add(frame)
+
+    def finish(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The rest."""
+        if self._run is not None:
+            yield from self._run.finish()
 
 
 class _Run:
