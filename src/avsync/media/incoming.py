@@ -47,14 +47,15 @@ class Incoming:
         Raises:
             MediaError: There is nothing there, or no format that FFmpeg knows.
         """
-        options = {"fflags": "+genpts"}
+        options, patience = {"fflags": "+genpts"}, None
         try:
             if _URL.match(self._source):
                 given: Any = self._source
                 options |= {"protocol_whitelist": _PROTOCOLS}
+                patience = self._patience
             else:
                 given = os.fdopen(os.dup(0), "rb", 0) if self._source == "-" else Path(self._source).open("rb", 0)
-            return av.open(given, "r", options=options, timeout=self._patience)
+            return av.open(given, "r", options=options, timeout=patience)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaError(
                 f"{self.name}: cannot be opened as a live source ({reason(error)}); give a pipe with MPEG-TS, Matroska "

@@ -32,6 +32,9 @@ LEAP = 3.0
 WAITING = 2048
 """Packets that may wait to be decoded, about 25 s of picture and sound; a source that is faster has to wait as well."""
 
+_VOTES = 12
+"""Frames of sound that decide where it starts: a quarter of a second at 48 kHz is soon enough for an answer."""
+
 _UNPLACED = 500
 """Blocks of sound that are kept until the first picture says where their clock starts."""
 
@@ -229,7 +232,7 @@ class Segment:
         earliest = min([time, *(float(frame.time) for frame in self._unplaced)])
         self.first = math.ceil((time - earliest) * clock.FPS - 1e-6)
         self._origin = time - clock.seconds(self.first)
-        self._placing = Placing(self._origin)
+        self._placing = Placing(self._origin, votes=_VOTES)
         for frame in self._unplaced:
             self._hear(frame)
         self._unplaced.clear()

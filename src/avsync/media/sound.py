@@ -152,17 +152,18 @@ class Placing:
     Args:
         origin: Time of sample 0 in s.
         rate: Hz.
+        votes: Frames that decide together where a run starts: none comes out before.
     """
 
-    def __init__(self, origin: float, rate: int = SAMPLE_RATE) -> None:
-        self._origin, self._rate = origin, rate
+    def __init__(self, origin: float, rate: int = SAMPLE_RATE, votes: int = _VOTES) -> None:
+        self._origin, self._rate, self._needed = origin, rate, votes
         self._run: _Run | None = None
 
     def add(self, frame: Any) -> Iterator[tuple[int, np.ndarray]]:
         """Blocks that are ready after one more frame, with the index of their first sample."""
         if self._run is None or not self._run.accepts(frame):
             yield from self.finish()
-            self._run = _Run(frame, self._origin, self._rate)
+            self._run = _Run(frame, self._origin, self._rate, self._needed)
         yield from self._run.add(frame)
 
     def finish(self) -> Iterator[tuple[int, np.ndarray]]:
@@ -174,7 +175,8 @@ class Placing:
 class _Run:
     """Sound without a gap: one resampler, so that no edge is heard inside."""
 
-    def __init__(self, frame: Any, origin: float, rate: int) -> None:
+    def __init__(self, frame: Any, origin: float, rate: int, votes: int) -> None:
+        self._needed = votes
         self._format = (frame.sample_rate, frame.layout.name)
         self._rate, self._origin, self._target = frame.sample_rate, origin, rate
         self._resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
@@ -192,11 +194,11 @@ class _Run:
 
     def add(self, frame: Any) -> Iterator[tuple[int, np.ndarray]]:
         """What is ready after one more frame."""
-        if len(self._votes) < _VOTES and (frame.time is not None or not self._votes):
+        if len(self._votes) < self._needed and (frame.time is not None or not self._votes):
             self._votes.append(float(frame.time or 0.0) - self._count / self._rate)
         self._count += frame.samples
         self._waiting += self._resampled(frame)
-        if len(self._votes) >= _VOTES:
+        if len(self._votes) >= self._needed:
             yield from self._out()
 
     def finish(self) -> Iterator[tuple[int, np.ndarray]]:
