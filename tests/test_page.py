@@ -109,8 +109,8 @@ def test_keys_seek_and_play(page):
     page.evaluate("timeline.focus()")
     for key, code, modifiers, expected in (
         ("End", 35, 0, "data.duration"), ("Home", 36, 0, "0"), ("ArrowRight", 39, 0, "0.2"),
-        ("ArrowRight", 39, 8, "0.24"), ("ArrowUp", 38, 0, "0.44"), ("ArrowLeft", 37, 0, "0.24"), ("PageUp", 33, 0, "5.24"),
-        ("PageDown", 34, 0, "0.24"),
+        ("ArrowRight", 39, 8, "0.24"), ("ArrowUp", 38, 0, "0.44"), ("ArrowLeft", 37, 0, "0.24"),
+        ("PageUp", 33, 0, "5.24"), ("PageDown", 34, 0, "0.24"),
     ):  # fmt: skip
         page.press(key, code, modifiers=modifiers)
         page.wait(f"!video.seeking && Math.abs(video.currentTime - {expected}) < 0.011")
