@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,9 @@ class Trace:
             counts[at - first : at - first + len(some)] += count
         return first, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
+    @cached_property
     def range(self) -> tuple[float, float]:
-        """The distances between which colours are spread: all but the farthest fiftieth at either end."""
+        """Distances between which colours are spread, all but a fiftieth at either end; asked for when all was seen."""
         seen = [one[~np.isnan(one)] for one in (self.distances(track)[1] for track in self._sums)]
         values = np.concatenate(seen) if seen else np.zeros(0)
         low, high = np.quantile(values, (0.02, 0.98)) if len(values) else (0.0, 1.0)
@@ -83,7 +85,7 @@ class Trace:
         """Plain values for the page: the matrix in bytes, and the boxes."""
         if track not in self._sums:
             return {"matrix": None, "boxes": None}
-        low, high = self.range()
+        low, high = self.range
         first, distances = self.distances(track)
         bytes_ = ((distances - low) / (high - low) * 254).clip(0, 254).round()
         cells = np.where(np.isnan(bytes_), NOTHING, bytes_).astype(np.uint8)

@@ -76,7 +76,7 @@ function answer(pen, track, y) {
   pen.lineWidth = 1.5;
   pen.strokeStyle = "#000000";
   pen.fillStyle = "#ffffff";
-  for (const [tip, side] of [[from, 1], [to, -1]]) {
+  for (const [tip, side] of to - from > 60 ? [[from, 1], [to, -1]] : []) {
     pen.beginPath();
     pen.moveTo(tip + 9 * side, y);
     pen.lineTo(tip, y - 6);
