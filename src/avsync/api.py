@@ -5,12 +5,15 @@ Imported on first use, since torch takes seconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from avsync.alignment import live
 from avsync.alignment.measure import FileResult, measure
+from avsync.evaluation.file_page import Report, write_file_page
 from avsync.evaluation.runs import default_checkpoint
 from avsync.models.checkpoints import require_syncnet
 from avsync.models.shipped import Loaded, load
@@ -57,3 +60,36 @@ def offset(path: str | Path, checkpoint: str | Path | None = None, **settings: A
     """
     loaded = checkpoint_of(checkpoint)
     return measure(path, loaded.net, loaded.calibration, **settings)
+
+
+def report(path: str | Path, checkpoint: str | Path | None = None, **settings: Any) -> Report:
+    """Measure a video and write a page that shows it beside its measurement.
+
+    Args:
+        path: A video with a face and sound.
+        checkpoint: See :func:`checkpoint_of`.
+        settings: ``page``, ``link``, ``progress`` of :func:`avsync.evaluation.file_page.write_file_page`, and those of
+            :func:`offset`.
+
+    Raises:
+        AvsyncError: As there.
+    """
+    return write_file_page(path, checkpoint_of(checkpoint), **settings)
+
+
+def watch(source: str, checkpoint: str | Path | None = None, **settings: Any) -> Iterator[live.Reading]:
+    """The running offset of a live source, until it ends.
+
+    Args:
+        source: ``-`` for standard input, the path of a pipe, or a URL.
+        checkpoint: See :func:`checkpoint_of`.
+        settings: Of :class:`avsync.alignment.live.Watching`.
+
+    Yields:
+        A reading every second of picture.
+
+    Raises:
+        AvsyncError: The source cannot be opened, lacks picture or sound, or broke off.
+    """
+    loaded = checkpoint_of(checkpoint)
+    return live.watch(source, loaded.net, loaded.calibration, live.Watching(**settings))

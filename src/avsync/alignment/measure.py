@@ -42,11 +42,13 @@ class Piece:
         track: Which face in which shot.
         start: Seconds on the file's clock.
         frames: (T, H, W, 3) uint8.
+        boxes: (T, 4) x1, y1, x2, y2 of the face in pixels of the file, None when the whole picture is the face.
     """
 
     track: int
     start: float
     frames: np.ndarray
+    boxes: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def measure(
     search: int = 15,
     min_chance: float = MIN_CHANCE,
     progress: Callable[[float], None] | None = None,
+    seen: Callable[[Piece, Compared], None] | None = None,
 ) -> FileResult:
     """The offset of every face track of a file.
 
@@ -128,6 +131,7 @@ def measure(
         search: Largest offset tried, in frames of 40 ms.
         min_chance: See :class:`FileResult`.
         progress: Called with the share of the file that is done, 0...1.
+        seen: Called with every piece of a face and its distances, for who shows or examines them.
 
     Returns:
         One answer a track and one for the file.
@@ -144,7 +148,10 @@ def measure(
     sound = Sound(path)
     tracks: dict[int, list[Compared]] = {}
     for piece in _whole_picture(path, net) if crop == "none" else _faces(path, net, progress):
-        tracks.setdefault(piece.track, []).append(_compare(piece, *_around(piece, sound, search), net, search))
+        compared = _compare(piece, *_around(piece, sound, search), net, search)
+        tracks.setdefault(piece.track, []).append(compared)
+        if seen is not None:
+            seen(piece, compared)
     if not tracks:
         raise NoFaceError(
             f"no face was found in {path} for as long as {shortest} s; a visible face is needed "
@@ -180,7 +187,7 @@ def _faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | N
     faces = follow_faces(path, size=size, min_seconds=shortest, max_seconds=PIECE_SECONDS, progress=progress)
     for face in faces:
         if len(face.frames) >= clock.WINDOW_FRAMES:
-            yield Piece(face.track, face.start, face.frames)
+            yield Piece(face.track, face.start, face.frames, face.boxes)
 
 
 def _whole_picture(path: str | Path, net: SyncNet) -> Iterator[Piece]:
@@ -190,7 +197,7 @@ def _whole_picture(path: str | Path, net: SyncNet) -> Iterator[Piece]:
     first = 0
     for index, frame in read_frames(path):
         first = index if not held else first
-        held.append(_resized(frame, size))
+        held.append(resized(frame, size))
         if len(held) == length:
             yield Piece(0, clock.seconds(first), np.stack(held))
             held = []
@@ -198,7 +205,8 @@ def _whole_picture(path: str | Path, net: SyncNet) -> Iterator[Piece]:
         yield Piece(0, clock.seconds(first), np.stack(held))
 
 
-def _resized(frame: np.ndarray, size: int) -> np.ndarray:
+def resized(frame: np.ndarray, size: int) -> np.ndarray:
+    """A picture (H, W, 3) uint8 as a square of ``size`` pixels."""
     if frame.shape[:2] == (size, size):
         return frame
     planes = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
@@ -237,16 +245,32 @@ def _around(piece: Piece, sound: Sound, search: int) -> tuple[np.ndarray, int]:
 def _compare(piece: Piece, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
     """Embed a piece and the sound around it, which starts with frame ``begin``."""
     device = next(net.parameters()).device
+    video = net.embed_video(torch.from_numpy(piece.frames)[None].to(device))[0].cpu()
+    return compare_embedded(video, piece.start, heard, begin, net, search)
+
+
+@torch.inference_mode()
+def compare_embedded(video: Tensor, start: float, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
+    """Compare windows of picture that are embedded already with the sound around them.
+
+    Args:
+        video: (N, D).
+        start: Seconds, of the first window.
+        heard: (S,) samples at 16 kHz.
+        begin: Frame that ``heard`` starts with.
+        net: As for :func:`measure`.
+        search: The same.
+    """
+    device = next(net.parameters()).device
     length = math.ceil(len(heard) / clock.SAMPLES_PER_FRAME)
     waveform = torch.zeros(max(length, clock.WINDOW_FRAMES) * clock.SAMPLES_PER_FRAME)
     waveform[: len(heard)] = torch.from_numpy(heard)
-    video = net.embed_video(torch.from_numpy(piece.frames)[None].to(device))[0].cpu()
     voice = net.embed_audio(waveform[None].to(device))[0].cpu()
-    start = clock.frames(piece.start) - begin
-    distances = distance_matrix(video, voice, search, start=start)
+    first = clock.frames(start) - begin
+    distances = distance_matrix(video, voice, search, start=first)
     near = speech_near(speech_share(waveform), search)
-    index = (torch.arange(len(video)) + start).clamp(max=len(near) - 1)
-    return Compared(piece.start, piece.start + clock.seconds(len(piece.frames)), distances, near[index])
+    index = (torch.arange(len(video)) + first).clamp(max=len(near) - 1)
+    return Compared(start, start + clock.seconds(len(video) + clock.WINDOW_FRAMES - 1), distances, near[index])
 
 
 def _track(number: int, pieces: list[Compared], chance: Chance | None) -> TrackResult:

@@ -87,13 +87,21 @@ def follow(
     frames: Iterable[tuple[int, np.ndarray]], *, size: int, min_seconds: float, max_seconds: float
 ) -> Iterator[FaceClip]:
     """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them."""
+    for _, clips in follow_each(frames, size=size, min_seconds=min_seconds, max_seconds=max_seconds):
+        yield from clips
+
+
+def follow_each(
+    frames: Iterable[tuple[int, np.ndarray]], *, size: int, min_seconds: float, max_seconds: float
+) -> Iterator[tuple[int, list[FaceClip]]]:
+    """The same picture by picture: its number and the clips that ended with it; once more at the end."""
+    k = 0
     follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)))
     try:
         for k, picture, cut in with_cuts(frames):
-            if cut:
-                yield from follower.end_all()
-            yield from follower.step(k, picture)
-        yield from follower.end_all()
+            ended = list(follower.end_all()) if cut else []
+            yield k, ended + list(follower.step(k, picture))
+        yield k, list(follower.end_all())
     finally:
         follower.close()
 

@@ -56,8 +56,8 @@ def read_frames(
     interval = 1 / (info.video.fps or FPS)
     if account is not None:
         account.origin = info.origin
-    ticks = _ticks(_timed(path, info.origin, account, start), fps, interval)
-    return dropwhile(lambda tick: tick[0] / fps < start - _ROUNDING, ticks)
+    shown = ticks(_timed(path, info.origin, account, start), fps, interval)
+    return dropwhile(lambda tick: tick[0] / fps < start - _ROUNDING, shown)
 
 
 def _timed(path: str | Path, origin: float, account: Account | None, start: float) -> Iterator[tuple[float, Any]]:
@@ -72,7 +72,14 @@ def _timed(path: str | Path, origin: float, account: Account | None, start: floa
             yield time, frame
 
 
-def _ticks(timed: Iterator[tuple[float, Any]], fps: float, interval: float) -> Iterator[tuple[int, np.ndarray]]:
+def ticks(timed: Iterator[tuple[float, Any]], fps: float, interval: float) -> Iterator[tuple[int, np.ndarray]]:
+    """Pictures at ``fps``, see :func:`read_frames`.
+
+    Args:
+        timed: Decoded frames, at least one, with strictly rising times in s.
+        fps: Pictures a second.
+        interval: Seconds that a lone frame lasts.
+    """
     held_time, held = next(timed)
     converter = VideoReformatter()
     # a tick up to half an interval before the first picture is nearest to it; earlier ones have no picture

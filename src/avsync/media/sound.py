@@ -61,9 +61,7 @@ class Sound:
         self._path, self._rate = path, sample_rate
         frames = decode(path, "audio", account, info.origin + begin if begin > 0 else None)
         self._blocks = _placed(frames, info.origin, sample_rate)
-        self._first = max(0, math.floor(begin * sample_rate))  # index of the first sample that is held
-        self._held: list[np.ndarray] = []
-        self._length = self._first  # samples known so far
+        self._held = Waveform(max(0, math.floor(begin * sample_rate)))
         self._silent = 0
 
     def cut(self, first: int, last: int | None = None) -> np.ndarray:
@@ -76,40 +74,67 @@ class Sound:
         Returns:
             (S,) float32 in [-1, 1].
         """
-        while (last is None or self._length < last) and self._read():
+        while (last is None or self._held.length < last) and self._read():
             pass
-        if len(self._held) > 1:
-            self._held = [np.concatenate(self._held)]
-        held = self._held[0] if self._held else np.zeros(0, np.float32)
-        return held[max(0, first - self._first) : None if last is None else max(0, last - self._first)]
+        return self._held.cut(first, last)
 
     def forget(self, before: int) -> None:
         """Samples before this one will not be asked for again."""
-        drop = min(before, self._length) - self._first
-        if drop > 0 and self._held:
-            self._held = [np.concatenate(self._held)[drop:]]
-            self._first += drop
+        self._held.forget(min(before, self._held.length))
 
     def end(self) -> int:
         """Index after the last sample: reads to the end, holding nothing more."""
         while self._read():
-            self.forget(self._length)
-        return self._length
+            self.forget(self._held.length)
+        return self._held.length
 
     def _read(self) -> bool:
         """Take one more block; False at the end."""
         first, samples = next(self._blocks, (0, None))
         if samples is None:
             return False
-        gap = first - self._length
-        self._silent += max(0, gap)
+        self._silent += max(0, first - self._held.length)
         if self._silent > MOST_SILENCE * self._rate:
             raise jump(self._path, "sound", self._silent / self._rate)
-        # sound that overlaps what was there already is left out
+        self._held.put(first, samples)
+        return True
+
+
+class Waveform:
+    """Samples by their index, as far as they have come and from where they were not forgotten.
+
+    Args:
+        first: Index of the first sample that will be asked for.
+
+    Attributes:
+        length: Index after the last sample.
+    """
+
+    def __init__(self, first: int = 0) -> None:
+        self.length = first
+        self._first = first  # index of the first sample that is held
+        self._held: list[np.ndarray] = []
+
+    def put(self, first: int, samples: np.ndarray) -> None:
+        """Go on with samples from index ``first``: a gap is silence, what is there already stays."""
+        gap = first - self.length
         new = np.concatenate([np.zeros(gap, np.float32), samples]) if gap > 0 else samples[-gap:]
         self._held.append(np.clip(new, -1.0, 1.0))
-        self._length += len(new)
-        return True
+        self.length += len(new)
+
+    def cut(self, first: int, last: int | None = None) -> np.ndarray:
+        """(S,) samples ``first``...``last - 1``, fewer where they end before."""
+        if len(self._held) > 1:
+            self._held = [np.concatenate(self._held)]
+        held = self._held[0] if self._held else np.zeros(0, np.float32)
+        return held[max(0, first - self._first) : None if last is None else max(0, last - self._first)]
+
+    def forget(self, before: int) -> None:
+        """Samples before this one will not be asked for again, nor put any more."""
+        drop = before - self._first
+        if drop > 0:
+            self._held = [np.concatenate(self._held)[drop:]] if self._held else []
+            self._first, self.length = before, max(self.length, before)
 
 
 def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE, account: Account | None = None) -> np.ndarray:
@@ -123,21 +148,43 @@ def read_audio(path: str | Path, sample_rate: int = SAMPLE_RATE, account: Accoun
 
 def _placed(frames: Iterator[Any], origin: float, rate: int) -> Iterator[tuple[int, np.ndarray]]:
     """Resampled blocks with the index of their first sample on the file clock."""
-    run: _Run | None = None
+    placing = Placing(origin, rate)
     for frame in frames:
-        if run is None or not run.accepts(frame):
-            if run is not None:
-                yield from run.finish()
-            run = _Run(frame, origin, rate)
-        yield from run.add(frame)
-    if run is not None:
-        yield from run.finish()
+        yield from placing.add(frame)
+    yield from placing.finish()
+
+
+class Placing:
+    """Decoded sound as it comes, resampled and put where its timestamps say.
+
+    Args:
+        origin: Time of sample 0 in s.
+        rate: Hz.
+        votes: Frames that decide together where a run starts: none comes out before.
+    """
+
+    def __init__(self, origin: float, rate: int = SAMPLE_RATE, votes: int = _VOTES) -> None:
+        self._origin, self._rate, self._needed = origin, rate, votes
+        self._run: _Run | None = None
+
+    def add(self, frame: Any) -> Iterator[tuple[int, np.ndarray]]:
+        """Blocks that are ready after one more frame, with the index of their first sample."""
+        if self._run is None or not self._run.accepts(frame):
+            yield from self.finish()
+            self._run = _Run(frame, self._origin, self._rate, self._needed)
+        yield from self._run.add(frame)
+
+    def finish(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The rest."""
+        if self._run is not None:
+            yield from self._run.finish()
 
 
 class _Run:
     """Sound without a gap: one resampler, so that no edge is heard inside."""
 
-    def __init__(self, frame: Any, origin: float, rate: int) -> None:
+    def __init__(self, frame: Any, origin: float, rate: int, votes: int) -> None:
+        self._needed = votes
         self._format = (frame.sample_rate, frame.layout.name)
         self._rate, self._origin, self._target = frame.sample_rate, origin, rate
         self._resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
@@ -155,11 +202,11 @@ class _Run:
 
     def add(self, frame: Any) -> Iterator[tuple[int, np.ndarray]]:
         """What is ready after one more frame."""
-        if len(self._votes) < _VOTES and (frame.time is not None or not self._votes):
+        if len(self._votes) < self._needed and (frame.time is not None or not self._votes):
             self._votes.append(float(frame.time or 0.0) - self._count / self._rate)
         self._count += frame.samples
         self._waiting += self._resampled(frame)
-        if len(self._votes) >= _VOTES:
+        if len(self._votes) >= self._needed:
             yield from self._out()
 
     def finish(self) -> Iterator[tuple[int, np.ndarray]]:

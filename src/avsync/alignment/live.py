@@ -1,0 +1,216 @@
+"""The running offset of a live source: what the last seconds say, again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avsync import clock
+from avsync.alignment.chance import MIN_CHANCE, Chance
+from avsync.alignment.measure import FileResult, Piece, TrackResult, compare_embedded, resized
+from avsync.alignment.offset import estimate
+from avsync.media.live import LiveSource, Segment
+from avsync.models.syncnet import SyncNet
+
+PIECE = 15
+"""Frames of a face that are embedded at once: the delay of an answer, against windows that are embedded twice."""
+
+MOST_BEHIND = 5.0
+"""Seconds that the answers may come late before pictures are dropped to catch up."""
+
+CAUGHT_UP = 0.5
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the last seconds of a source say.
+
+    Attributes:
+        time: Seconds of picture since the source was opened.
+        tracks: Faces of the last seconds; none when there was no face.
+        min_chance: Answers less likely right are undecided.
+        behind: Seconds that the answer comes later than it could, because this machine is too slow.
+        dropped: Seconds of picture that were not looked at for that reason, since the reading before.
+        segment: How many times the timestamps of the source have leapt so far.
+    """
+
+    time: float
+    tracks: list[TrackResult]
+    min_chance: float
+    behind: float
+    dropped: float
+    segment: int
+
+    @property
+    def best(self) -> TrackResult | None:
+        """The face that is likeliest right."""
+        return FileResult("", self.tracks, self.min_chance).best if self.tracks else None
+
+    @property
+    def verdict(self) -> str:
+        """As :attr:`avsync.alignment.measure.FileResult.verdict`; ``no face`` when there was none."""
+        return FileResult("", self.tracks, self.min_chance).verdict if self.tracks else "no face"
+
+
+@dataclass(frozen=True)
+class Watching:
+    """How a source is watched.
+
+    Args:
+        crop: ``face``, or ``none`` when the picture already is a face crop.
+        window: Seconds that an answer is made of.
+        every: Seconds of picture from one answer to the next.
+        search: Largest offset tried, in frames.
+        min_chance: See :class:`Reading`.
+        patience: See :class:`avsync.media.live.LiveSource`.
+    """
+
+    crop: str = "face"
+    window: float = 10.0
+    every: float = 1.0
+    search: int = 15
+    min_chance: float = MIN_CHANCE
+    patience: float = 30.0
+
+
+def watch(
+    source: str, net: SyncNet, calibration: dict[str, Any] | None = None, how: Watching | None = None
+) -> Iterator[Reading]:
+    """Readings until the source ends. Memory does not grow; a leap of the timestamps begins anew.
+
+    Args:
+        source: ``-``, a pipe, a file or a URL.
+        net: As for :func:`avsync.alignment.measure.measure`.
+        calibration: The same.
+        how: Settings.
+
+    Raises:
+        MediaError: It cannot be opened, lacks picture or sound, or broke off.
+    """
+    how = how or Watching()
+    step = max(1, clock.frames(how.every))
+    with LiveSource(source, how.patience) as live:
+        pace = _Pace()
+        for number, segment in enumerate(live.segments()):
+            last = _Last(net, Chance.of(calibration), how)
+            next_k = k = None
+            for k, pieces in _pieces(segment, net, how.crop, pace):
+                for piece in pieces:
+                    last.add(piece)
+                next_k = segment.first + step if next_k is None else next_k
+                if k + 1 >= next_k:
+                    yield pace.reading(segment, k, last, number)
+                    next_k = k + 1 + step
+            if k is not None and next_k is not None:
+                if k + 1 > next_k - step:  # the rest
+                    yield pace.reading(segment, k, last, number)
+                pace.elapsed += clock.seconds(k + 1 - segment.first)
+
+
+class _Pace:
+    """The source's seconds beside the wall's."""
+
+    def __init__(self) -> None:
+        self.elapsed = self.dropped = 0.0
+        self._start: float | None = None
+
+    def behind(self, segment: Segment, k: int) -> float:
+        """Seconds that we are late by the wall and that wait to be looked at: either alone is the source's own pace."""
+        now = time.monotonic()
+        seconds = self.elapsed + clock.seconds(k - segment.first)
+        self._start = now - seconds if self._start is None else self._start
+        return max(0.0, min(now - self._start - seconds, segment.waiting(k)))
+
+    def reading(self, segment: Segment, k: int, last: _Last, number: int) -> Reading:
+        at = self.elapsed + clock.seconds(k + 1 - segment.first)
+        dropped, self.dropped = self.dropped, 0.0
+        return Reading(at, last.results(k, segment), last.how.min_chance, self.behind(segment, k), dropped, number)
+
+
+def _pieces(segment: Segment, net: SyncNet, crop: str, pace: _Pace) -> Iterator[tuple[int, list[Piece]]]:
+    """Picture by picture the pieces of faces that end there; pictures are dropped when too many wait."""
+    follow = _whole if crop == "none" else _faces
+    first = 0
+    while not segment.ended:
+        newest = first
+        for k, pieces in follow(segment, net.face_size):
+            newest = max([newest, *(first + piece.track + 1 for piece in pieces)])
+            yield k, [Piece(first + piece.track, piece.start, piece.frames) for piece in pieces]
+            if pace.behind(segment, k) > MOST_BEHIND:
+                pace.dropped += segment.skip(CAUGHT_UP)
+                break
+        first = newest
+
+
+def _faces(segment: Segment, size: int) -> Iterator[tuple[int, list[Piece]]]:
+    from avsync.faces.follow import follow_each  # mediapipe takes seconds to import
+
+    pictures, longest = segment.pictures(), clock.seconds(PIECE)
+    for k, faces in follow_each(pictures, size=size, min_seconds=clock.seconds(5), max_seconds=longest):
+        yield k, [Piece(face.track, face.start, face.frames) for face in faces]
+
+
+def _whole(segment: Segment, size: int) -> Iterator[tuple[int, list[Piece]]]:
+    held: list[np.ndarray] = []
+    k = 0
+    for k, picture in segment.pictures():
+        held.append(resized(picture, size))
+        full = len(held) == PIECE
+        yield k, [Piece(0, clock.seconds(k + 1 - len(held)), np.stack(held))] if full else []
+        held = [] if full else held
+    yield k, [Piece(0, clock.seconds(k + 1 - len(held)), np.stack(held))] if held else []
+
+
+class _Last:
+    """The last seconds of every face, embedded."""
+
+    def __init__(self, net: SyncNet, chance: Chance | None, how: Watching) -> None:
+        self.how = how
+        self._net, self._chance = net, chance
+        self._frames = max(clock.WINDOW_FRAMES, clock.frames(how.window))
+        self._tails: dict[int, tuple[int, np.ndarray]] = {}  # next frame and the frames that its window needs too
+        self._rows: dict[int, tuple[int, Tensor]] = {}  # first window and embeddings
+
+    @torch.inference_mode()
+    def add(self, piece: Piece) -> None:
+        """Take frames that follow those of the same face."""
+        start, frames = clock.frames(piece.start), piece.frames
+        end = start + len(frames)
+        expected, tail = self._tails.get(piece.track, (start, frames[:0]))
+        if expected == start:
+            start, frames = start - len(tail), np.concatenate([tail, frames])
+        else:
+            self._rows.pop(piece.track, None)
+        self._tails[piece.track] = (end, frames[-(clock.WINDOW_FRAMES - 1) :])
+        if len(frames) < clock.WINDOW_FRAMES:
+            return
+        device = next(self._net.parameters()).device
+        new = self._net.embed_video(torch.from_numpy(frames)[None].to(device))[0].cpu()
+        first, rows = self._rows.get(piece.track, (start, new[:0]))
+        self._rows[piece.track] = (first, torch.cat([rows, new]))
+
+    def results(self, k: int, segment: Segment) -> list[TrackResult]:
+        """What the seconds up to picture ``k`` say; what is older is forgotten."""
+        oldest = k + 1 - self._frames
+        for track, (first, rows) in list(self._rows.items()):
+            kept = rows[max(0, oldest - first) :]
+            self._rows[track] = (max(first, oldest), kept)
+            if not len(kept):
+                del self._rows[track], self._tails[track]
+        begin = max(0, oldest - self.how.search)
+        segment.sound.forget(begin * clock.SAMPLES_PER_FRAME)
+        return [self._result(track, first, rows, begin, segment) for track, (first, rows) in self._rows.items()]
+
+    def _result(self, track: int, first: int, rows: Tensor, begin: int, segment: Segment) -> TrackResult:
+        start = clock.seconds(first)
+        heard = segment.sound.cut(begin * clock.SAMPLES_PER_FRAME)
+        compared = compare_embedded(rows, start, heard, begin, self._net, self.how.search)
+        found = estimate(compared.distances, compared.weight)
+        likely = self._chance(found) if found is not None and self._chance is not None else None
+        return TrackResult(track, start, compared.end, found, likely, [])

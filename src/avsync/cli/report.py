@@ -1,0 +1,61 @@
+"""``avsync report``: a file's measurement as a page to look at and listen to."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
+from avsync.cli.offset import as_json as offset_row
+from avsync.cli.offset import as_text as offset_text
+
+
+def add(verbs: Any) -> None:
+    """The verb's arguments."""
+    report = verbs.add_parser("report", help="show a measurement: one page with the video, to look at and listen to")
+    add_inputs(report)
+    add_measuring(report)
+    report.add_argument(
+        "--page", metavar="PATH", help="the page, or an existing folder for it (default: FILE.html in this folder)"
+    )
+    report.add_argument(
+        "--link", action="store_true", help="name the video by its path instead of putting a copy into the page"
+    )
+    report.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
+
+    checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
+    named = ("checkpoint", "crop", "min_chance", "page", "link")
+    given = {name: getattr(options, name) for name in named}
+    return each(options, partial(reported, given), partial(as_text, min_chance=options.min_chance))
+
+
+def reported(given: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]:
+    """The row of one file."""
+    from avsync.api import checkpoint_of, report
+
+    made = report(file, **given, progress=progress)
+    row = offset_row(made.result, checkpoint_of(given["checkpoint"]).name)
+    answer = {name: row[name] for name in ("offset_ms", "offset_frames", "confidence", "chance", "verdict")}
+    return {
+        "file": row["file"],
+        "checkpoint": row["checkpoint"],
+        "page": str(made.page),
+        "bytes": made.size,
+        "video": "embedded" if made.embedded else "linked",
+        **answer,
+        "tracks": len(row["tracks"]),
+    }
+
+
+def as_text(row: dict[str, Any], min_chance: float) -> str:
+    """What a person reads."""
+    linked = "" if row["video"] == "embedded" else ", beside its video"
+    return (
+        f"{offset_text(row | {'tracks': []}, min_chance)}\n  {Path(row['page'])} ({row['bytes'] / 1e6:.1f} MB{linked})"
+    )

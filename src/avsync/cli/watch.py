@@ -1,0 +1,96 @@
+"""``avsync watch``: the running offset of a live source.
+
+Exit status: 0 when the source ended or who read the lines went away, 2 when it cannot be opened or broke off, 130
+after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from avsync import clock
+from avsync.alignment.chance import MIN_CHANCE
+from avsync.cli.inputs import add_measuring
+
+INTERRUPTED = 130
+
+
+def add(verbs: Any) -> None:
+    """The verb's arguments."""
+    watch = verbs.add_parser("watch", help="tell the running offset of a live source, a line a second")
+    watch.add_argument("source", metavar="SOURCE", help="- for standard input, a pipe, or a URL (http, rtmp, srt, udp)")
+    watch.add_argument("--json", action="store_true", help="one object a line")
+    watch.add_argument("--window", type=seconds, default=10.0, metavar="S", help="answer for the last S seconds (10)")
+    watch.add_argument("--every", type=seconds, default=1.0, metavar="S", help="a line every S seconds of picture (1)")
+    watch.add_argument(
+        "--patience", type=seconds, default=30.0, metavar="S", help="give a URL up when nothing comes for so long (30)"
+    )
+    add_measuring(watch)
+    watch.set_defaults(run=_run)
+
+
+def seconds(text: str) -> float:
+    """An argument of at least a window's 0.2 s and at most an hour."""
+    if not clock.seconds(clock.WINDOW_FRAMES) <= float(text) <= 3600:
+        raise ValueError  # argparse says which argument, and what it got
+    return float(text)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from avsync.api import checkpoint_of, watch  # torch takes seconds: not for --help
+
+    loaded = checkpoint_of(options.checkpoint)
+    named = ("crop", "window", "every", "min_chance", "patience")
+    try:
+        if not options.json:
+            print(f"checkpoint: {loaded.name}", flush=True)
+        for reading in watch(options.source, options.checkpoint, **{name: getattr(options, name) for name in named}):
+            row = as_json(reading, loaded.name)
+            print(json.dumps(row) if options.json else as_text(row, options.min_chance), flush=True)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    return 0
+
+
+def as_json(reading: Any, checkpoint: str) -> dict[str, Any]:
+    """What a program reads of one moment."""
+    best = reading.best
+    found = best.estimate if best else None
+    return {
+        "time": round(reading.time, 3),
+        "checkpoint": checkpoint,
+        "offset_ms": None if found is None else round(found.offset * 1000, 1),
+        "offset_frames": None if found is None else found.frames,
+        "confidence": None if found is None else round(found.confidence, 4),
+        "chance": None if best is None or best.chance is None else round(best.chance, 4),
+        "verdict": reading.verdict,
+        "track": None if best is None else best.id,
+        "faces": len(reading.tracks),
+        "segment": reading.segment,
+        "behind_ms": round(reading.behind * 1000),
+        "dropped_ms": round(reading.dropped * 1000),
+    }
+
+
+def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
+    """What a person reads of a row."""
+    late = f"; {row['behind_ms'] / 1000:.1f} s behind" if row["behind_ms"] > 1000 else ""
+    late += f"; this machine is too slow: {row['dropped_ms'] / 1000:.1f} s left out" if row["dropped_ms"] else ""
+    return f"{row['time']:8.1f} s  {_words(row, min_chance)}{late}"
+
+
+def _words(row: dict[str, Any], min_chance: float) -> str:
+    if not row["faces"]:
+        return "no face"
+    if row["offset_ms"] is None:
+        return "undecided, no speech to compare"
+    decided = row["chance"] is None or row["chance"] >= min_chance
+    said = f"{clock.describe(row['offset_ms'] / 1000)} ({row['offset_frames']:+d} frames)" if decided else "undecided"
+    sure = "" if row["chance"] is None else f", right within a frame: {100 * row['chance']:.0f} %"
+    return f"{said}, confidence {row['confidence']:.2f}{sure}"
