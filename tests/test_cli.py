@@ -134,7 +134,6 @@ def bad_files(tmp_path_factory):
         ("empty.mp4", "empty.mp4"),
         ("mute.mp4", "no sound"),
         ("blink.mp4", "a window is 0.2 s"),
-        ("", "folder"),
     ],
 )
 def test_bad_input_is_one_line_on_stderr_and_status_2(offset, bad_files, name, words):

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from avsync import clock
 from avsync.alignment.measure import FileResult, measure
 from avsync.evaluation.runs import default_checkpoint
 from avsync.models.shipped import Loaded, load
@@ -29,13 +30,17 @@ def _loaded(name: str) -> Loaded:
     return load(name)
 
 
-def offset(path: str | Path, checkpoint: str | Path | None = None, **settings: Any) -> FileResult:
+def offset(
+    path: str | Path, checkpoint: str | Path | None = None, *, search: float = 1.0, **settings: Any
+) -> FileResult:
     """How far the sound of a video is from its picture.
 
     Args:
         path: A video with a face and sound.
         checkpoint: See :func:`checkpoint_of`.
-        settings: ``crop``, ``search``, ``min_chance``, ``progress`` of :func:`avsync.alignment.measure.measure`.
+        search: Largest offset to look for, in seconds either way; 30 are searched as well as 1, and what is found there
+            has to be surer.
+        settings: ``crop``, ``min_chance``, ``progress``, ``seen`` of :func:`avsync.alignment.measure.measure`.
 
     Returns:
         An answer for the file and for each of its tracks.
@@ -44,4 +49,4 @@ def offset(path: str | Path, checkpoint: str | Path | None = None, **settings: A
         AvsyncError: As there.
     """
     loaded = checkpoint_of(checkpoint)
-    return measure(path, loaded.net, loaded.calibration, **settings)
+    return measure(path, loaded.net, loaded.calibration, search=max(1, clock.frames(search)), **settings)
