@@ -2,7 +2,8 @@
 
 Tracks are weighed by the chance that they are right, as far as it goes beyond that of a flat curve (without calibration
 by their confidence), relative to the surest one: a face that listens, or an extra, has next to no weight, while ten
-short shots that are each too short to decide speak together. What counts is the weighted mean of their curves, windows by windows.
+short shots that are each too short to decide speak together. What counts is the weighted mean of their curves, window
+by window.
 
 Tracks that are decided and contradict each other (a dubbed scene, an insert of another recording) are not averaged:
 the answer with the most weight, chance times windows within ±1 frame, stands for the file, and the others, which keep

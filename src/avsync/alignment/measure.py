@@ -18,6 +18,7 @@ from avsync.alignment.distances import WIDE
 from avsync.alignment.offset import Estimate, Sums, estimate
 from avsync.alignment.pieces import Piece, faces, whole_picture
 from avsync.errors import MediaError, NoFaceError
+from avsync.media.ahead import ahead
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
@@ -151,7 +152,7 @@ def measure(
     sound = Sound(path)
     tracks: dict[int, _Track] = {}
     cut = partial(whole_picture, duration=info.duration) if crop == "none" else faces
-    for piece in cut(path, net, progress=progress):
+    for piece in ahead(cut(path, net, progress=progress), 1):  # faces are followed while others are embedded
         compared = compare(piece, *around(piece, sound, search), net, search)
         tracks.setdefault(piece.track, _Track(piece.track)).add(compared)
         if seen is not None:

@@ -11,6 +11,7 @@ from avsync.faces.detect import Detection, FaceDetector, FaceMesh
 from avsync.faces.geometry import overlap
 from avsync.faces.shots import with_cuts
 from avsync.faces.track import LONGEST_GAP, Track
+from avsync.media.ahead import ahead
 from avsync.media.probe import probe
 from avsync.media.read import read_frames
 
@@ -18,6 +19,8 @@ _EVERY = 10
 _EVERY_WITHOUT_FACE = 3
 _MOST_FACES = 10
 _MOST_DOUBTS = 3
+_AHEAD = 4
+"""Pictures that are decoded while faces are followed."""
 _SAME_FACE = 0.25
 _TWO_ON_ONE = 0.6
 SMALLEST_FACE = 24
@@ -80,7 +83,7 @@ def follow_faces(
             if progress is not None and duration:
                 progress(min(1.0, clock.seconds(k + 1) / duration))
 
-    return follow(told(), size=size, min_seconds=min_seconds, max_seconds=max_seconds)
+    return follow(ahead(told(), _AHEAD), size=size, min_seconds=min_seconds, max_seconds=max_seconds)
 
 
 def follow(
