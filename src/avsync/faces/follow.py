@@ -20,7 +20,7 @@ _EVERY_WITHOUT_FACE = 3
 _MOST_FACES = 10
 _MOST_DOUBTS = 3
 _AHEAD = 4
-"""Pictures that are decoded while faces are followed."""
+"""Pictures that are decoded, and compared for cuts, while faces are followed."""
 _SAME_FACE = 0.25
 _TWO_ON_ONE = 0.6
 SMALLEST_FACE = 24
@@ -83,16 +83,27 @@ def follow_faces(
             if progress is not None and duration:
                 progress(min(1.0, clock.seconds(k + 1) / duration))
 
-    return follow(ahead(told(), _AHEAD), size=size, min_seconds=min_seconds, max_seconds=max_seconds)
+    return follow(told(), size=size, min_seconds=min_seconds, max_seconds=max_seconds, most_ahead=_AHEAD)
 
 
 def follow(
-    frames: Iterable[tuple[int, np.ndarray]], *, size: int, min_seconds: float, max_seconds: float
+    frames: Iterable[tuple[int, np.ndarray]],
+    *,
+    size: int,
+    min_seconds: float,
+    max_seconds: float,
+    most_ahead: int = 0,
 ) -> Iterator[FaceClip]:
-    """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them."""
+    """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them.
+
+    With ``most_ahead`` a thread reads so many of them ahead, and looks for cuts there.
+    """
+    marked = with_cuts(frames)
+    if most_ahead:
+        marked = ahead(marked, most_ahead)
     follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)))
     try:
-        for k, picture, cut in with_cuts(frames):
+        for k, picture, cut in marked:
             if cut:
                 yield from follower.end_all()
             yield from follower.step(k, picture)
