@@ -152,16 +152,16 @@ def _row(name: str, found: list[dict], synced: bool) -> str:
     ]
     followed = np.array([pair[0] for pair in pairs], bool)
     decided = np.array([pair[1] for pair in pairs], bool)
-    best = [row["still"].best for row in done if row["still"].best.estimate]
-    chance = [track.chance for track in best if track.chance is not None]
+    still = [row["still"] for row in done if row["still"].estimate]
+    chance = [result.chance for result in still if result.chance is not None]
     cells = [name, len(found), len(found) - len(done), _share(followed), _share(decided), _share(followed[decided])]
-    zero = [abs(track.estimate.offset) < FRAME for track in best]
+    zero = [abs(result.estimate.offset) < FRAME for result in still]
     cells += [_share(np.array(zero)) if synced else "", f"{np.median(chance):.2f}" if chance else ""]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def _followed(still: FileResult, moved: FileResult, shift: float) -> bool:
-    one, other = still.best.estimate, moved.best.estimate
+    one, other = still.estimate, moved.estimate
     return one is not None and other is not None and abs(other.offset - one.offset - shift) < FRAME
 
 

@@ -6,25 +6,16 @@ Imported on first use, since torch takes seconds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from avsync import clock
 from avsync.alignment import live
 from avsync.alignment.measure import FileResult, measure
 from avsync.evaluation.file_page import Report, write_file_page
 from avsync.evaluation.runs import default_checkpoint
-from avsync.models.checkpoints import require_syncnet
-from avsync.models.shipped import Loaded, load
-from avsync.models.syncnet import SyncNet
-
-
-@dataclass(frozen=True)
-class Measurer(Loaded):
-    """A checkpoint whose network measures offsets."""
-
-    net: SyncNet
+from avsync.models.shipped import Measurer, load_measurer
 
 
 def checkpoint_of(name: str | Path | None = None) -> Measurer:
@@ -39,18 +30,20 @@ def checkpoint_of(name: str | Path | None = None) -> Measurer:
 @cache
 def _loaded(name: str) -> Measurer:
     """Files by the hundred are measured with one network."""
-    loaded = load(name)
-    net = require_syncnet(loaded.net, loaded.name)
-    return Measurer(net=net, calibration=loaded.calibration, name=loaded.name, card=loaded.card)
+    return load_measurer(name)
 
 
-def offset(path: str | Path, checkpoint: str | Path | None = None, **settings: Any) -> FileResult:
+def offset(
+    path: str | Path, checkpoint: str | Path | None = None, *, search: float = 1.0, **settings: Any
+) -> FileResult:
     """How far the sound of a video is from its picture.
 
     Args:
         path: A video with a face and sound.
         checkpoint: See :func:`checkpoint_of`.
-        settings: ``crop``, ``search``, ``min_chance``, ``progress`` of :func:`avsync.alignment.measure.measure`.
+        search: Largest offset to look for, in seconds either way; 30 are searched as well as 1, and what is found there
+            has to be surer.
+        settings: ``crop``, ``min_chance``, ``progress``, ``seen`` of :func:`avsync.alignment.measure.measure`.
 
     Returns:
         An answer for the file and for each of its tracks.
@@ -59,7 +52,7 @@ def offset(path: str | Path, checkpoint: str | Path | None = None, **settings: A
         AvsyncError: As there.
     """
     loaded = checkpoint_of(checkpoint)
-    return measure(path, loaded.net, loaded.calibration, **settings)
+    return measure(path, loaded.net, loaded.calibration, search=max(1, clock.frames(search)), **settings)
 
 
 def report(path: str | Path, checkpoint: str | Path | None = None, **settings: Any) -> Report:

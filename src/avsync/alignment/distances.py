@@ -11,6 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+WIDE = 25
+"""Frames of search beyond which windows are compared all at once: ±30 s of gathered embeddings would be a gigabyte."""
+
 
 def distance_matrix(video: Tensor, audio: Tensor, search: int, start: int = 0) -> Tensor:
     """Euclidean distance of every picture window to the sound at every candidate offset.
@@ -27,9 +30,18 @@ def distance_matrix(video: Tensor, audio: Tensor, search: int, start: int = 0) -
     offsets = torch.arange(-search, search + 1, device=video.device)
     index = torch.arange(len(video), device=video.device)[:, None] + start - offsets  # (N, 2 search + 1)
     reached = (index >= 0) & (index < len(audio))
-    near = audio[index.clamp(0, max(len(audio) - 1, 0))]  # (N, 2 search + 1, D)
-    distance = (video[:, None] - near).square().sum(dim=-1).clamp(min=1e-12).sqrt()
+    index = index.clamp(0, max(len(audio) - 1, 0))
+    if search > WIDE:
+        distance = _all_pairs(video, audio).gather(1, index)
+    else:
+        distance = (video[:, None] - audio[index]).square().sum(dim=-1).clamp(min=1e-12).sqrt()
     return distance.masked_fill(~reached, float("nan"))
+
+
+def _all_pairs(video: Tensor, audio: Tensor) -> Tensor:
+    """(N, A) distances as one product of matrices: ±30 s cost less so than ±1 s one by one, for a rounding error."""
+    squares = video.square().sum(dim=1)[:, None] + audio.square().sum(dim=1) - 2 * video @ audio.T
+    return squares.clamp(min=1e-12).sqrt()
 
 
 def moving_mean(distances: Tensor, windows: int) -> Tensor:

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE, Chance
-from avsync.alignment.measure import FileResult, Piece, TrackResult, compare_embedded, resized
+from avsync.alignment.compare import compare_embedded
+from avsync.alignment.measure import FileResult, TrackResult
 from avsync.alignment.offset import estimate
+from avsync.alignment.pieces import Piece, resized
 from avsync.media.live import LiveSource, Segment
 from avsync.models.syncnet import SyncNet
 

@@ -9,6 +9,10 @@ from torch import Tensor
 
 from avsync import clock
 
+NEAR = 15
+"""Frames around the minimum on which a longer curve is read: chances were fitted on ±15, and what lies far away (other
+words, other people) makes no answer surer."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -17,9 +21,11 @@ class Estimate:
     Attributes:
         offset: Seconds, positive when the audio is early; finer than a frame.
         frames: The candidate with the smallest distance, whole frames.
-        confidence: Median of the curve minus its minimum, SyncNet's definition; in the model's units of distance.
+        confidence: Median of the curve minus its minimum, SyncNet's definition; in the model's units of distance. Of
+            a curve longer than that of ±15, the part around the minimum counts.
         curve: (2 search + 1,) mean distance for offsets -search...+search; NaN where nothing was compared.
         windows: Windows of 0.2 s behind it, each counted by its weight (0...1).
+        centre: Offset in frames that the middle of the curve stands for.
     """
 
     offset: float
@@ -27,18 +33,62 @@ class Estimate:
     confidence: float
     curve: Tensor
     windows: float
+    centre: int = 0
 
     @property
     def search(self) -> int:
         """Largest offset tried, in frames."""
         return len(self.curve) // 2
 
+    @property
+    def candidates(self) -> int:
+        """Offsets that were compared."""
+        return int((~self.curve.isnan()).sum())
 
-def estimate(distances: Tensor, weight: Tensor | None = None) -> Estimate | None:
-    """Weigh the windows, average them and read the offset.
+    def near(self, frames: int) -> Estimate | None:
+        """What the curve says within ±15 frames of an offset; None when nothing was compared there."""
+        first = max(0, frames - self.centre + self.search - NEAR)
+        part = self.curve[first : first + 2 * NEAR + 1].float()
+        if part.isnan().all():
+            return None
+        return read_curve(part, self.windows, first - self.search + self.centre + len(part) // 2)
+
+
+class Sums:
+    """A curve in the making: pieces of any number of windows, in the memory of one.
 
     An offset is compared on the windows that reach it. One that fewer than a third of the best reached offset's
     windows reach (only the ends of a short clip would speak for it) is not a candidate.
+    """
+
+    def __init__(self) -> None:
+        self._distance: Tensor | None = None
+        self._weight: Tensor | None = None
+
+    def add(self, distances: Tensor, weight: Tensor) -> None:
+        """Take more windows.
+
+        Args:
+            distances: (N, 2 search + 1) from :func:`~avsync.alignment.distances.distance_matrix`.
+            weight: (N,) >= 0, how much each window has to say.
+        """
+        weights = weight.to(distances)[:, None] * ~distances.isnan()
+        distance = (distances.nan_to_num() * weights).sum(dim=0, dtype=torch.float64)
+        total = weights.sum(dim=0, dtype=torch.float64)
+        self._distance = distance if self._distance is None else self._distance + distance
+        self._weight = total if self._weight is None else self._weight + total
+
+    def estimate(self) -> Estimate | None:
+        """What all of them say; None when no window has anything to say."""
+        if self._distance is None or self._weight is None or self._weight.max() <= 0:
+            return None
+        curve = (self._distance / self._weight).float()
+        curve = curve.masked_fill(self._weight < self._weight.max() / 3, float("nan"))
+        return read_curve(curve, windows=float(self._weight.max()))
+
+
+def estimate(distances: Tensor, weight: Tensor | None = None) -> Estimate | None:
+    """Weigh the windows, average them (see :class:`Sums`) and read the offset.
 
     Args:
         distances: (N, 2 search + 1) from :func:`~avsync.alignment.distances.distance_matrix`.
@@ -47,25 +97,26 @@ def estimate(distances: Tensor, weight: Tensor | None = None) -> Estimate | None
     Returns:
         The estimate, or None when no window has anything to say.
     """
-    if weight is None:
-        weight = torch.ones(len(distances))
-    reached = ~distances.isnan()
-    weights = weight.to(distances)[:, None] * reached
-    total = weights.sum(dim=0)
-    if len(distances) == 0 or total.max() <= 0:
-        return None
-    curve = (distances.nan_to_num() * weights).sum(dim=0) / total
-    curve = curve.masked_fill(total < total.max() / 3, float("nan"))
-    return read_curve(curve, windows=float(total.max()))
+    sums = Sums()
+    if len(distances):
+        sums.add(distances, torch.ones(len(distances)) if weight is None else weight)
+    return sums.estimate()
 
 
-def read_curve(curve: Tensor, windows: float) -> Estimate:
-    """The offset at the minimum of a curve, between frames by the parabola through it and its neighbours."""
+def read_curve(curve: Tensor, windows: float, centre: int = 0) -> Estimate:
+    """The offset at the minimum of a curve, between frames by the parabola through it and its neighbours.
+
+    Args:
+        curve: As :class:`Estimate` holds it.
+        windows: The same.
+        centre: The same.
+    """
     filled = curve.nan_to_num(nan=float("inf"))
     best = int(filled.argmin())
-    confidence = float(curve.nanmedian() - curve[best])
-    frames = best - len(curve) // 2
-    return Estimate(clock.seconds(frames + _vertex(filled, best)), frames, confidence, curve, windows)
+    around = curve[max(0, best - NEAR) : best + NEAR + 1] if len(curve) > 2 * NEAR + 1 else curve
+    confidence = float(around.nanmedian() - curve[best])
+    frames = best - len(curve) // 2 + centre
+    return Estimate(clock.seconds(frames + _vertex(filled, best)), frames, confidence, curve, windows, centre)
 
 
 def _vertex(curve: Tensor, best: int) -> float:

@@ -15,7 +15,7 @@ VERBS = (offset, report, watch, runs, sets, checkpoints)
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb."""
     parser = argparse.ArgumentParser(prog="avsync", description="Audio-visual synchronization.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
     for verb in VERBS:
         verb.add(verbs)
     options = parser.parse_args(arguments)

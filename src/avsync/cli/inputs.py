@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from avsync.alignment.chance import MIN_CHANCE
+from avsync.cli.bar import Bar
+from avsync.cli.listed import listed, once
+from avsync.cli.pool import cores, here, spread
+from avsync.cli.results import Results
 from avsync.errors import AvsyncError
 
 CHECKPOINT = (
     "a path, a name that ships, or hub:OWNER/REPO (default: that of the newest run in ./runs, else the one that ships)"
 )
+
+DEADLINE = 600.0
+
+_NOT_SETTINGS = ("files", "list", "json", "out", "workers", "deadline", "run")
 
 Progress = Callable[[float], None]
 """Told the share of a file that is done, 0...1."""
@@ -23,8 +32,18 @@ Progress = Callable[[float], None]
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """Arguments of a verb that takes files, one by one or many."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a video with a face and sound")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a video with a face and sound, or a folder of them")
+    parser.add_argument("--list", metavar="FILE", help="more of them, one path a line; - reads stdin")
     parser.add_argument("--json", action="store_true", help="one object a line, one line a file")
+    parser.add_argument(
+        "--out", metavar="RESULTS.jsonl",
+        help="write rows there instead, and go on where an earlier run was stopped; a bad file is a row too",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=positive, metavar="N", help="processes (default: 1, with --out one a core)")
+    parser.add_argument(
+        "--deadline", type=seconds, default=DEADLINE, metavar="SECONDS",
+        help=f"give a file up when it has made no progress for so long (default {DEADLINE:.0f}; 0: never)",
+    )  # fmt: skip
 
 
 def add_measuring(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +54,20 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
         "--min-chance", type=share, default=MIN_CHANCE, metavar="P",
         help=f"say undecided when the chance to be right within a frame is lower (default {MIN_CHANCE})",
     )  # fmt: skip
+
+
+def positive(text: str) -> int:
+    """An argument of at least 1."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """An argument of at least 0."""
+    if not 0 <= float(text) < float("inf"):
+        raise ValueError
+    return float(text)
 
 
 def share(text: str) -> float:
@@ -52,35 +85,66 @@ def each(
 ) -> int:
     """Do a verb's work on every file that was given and print its row; a bad file does not stop the others.
 
+    With ``--out`` rows are written there instead, those of files that cannot be used as well, and files that have one
+    already are not done again.
+
     Args:
         options: With what :func:`add_inputs` added.
-        work: File and progress to the row of the file, plain values; can be pickled.
+        work: File and progress to the row of the file, plain values; can be pickled. A call of progress is a sign of
+            life: a file without one for ``--deadline`` seconds is given up.
         text: What a person reads of a row.
         status: The exit status that a row asks for.
 
     Returns:
-        The highest exit status of all files, 2 for one that could not be used.
+        The highest exit status of all rows, 2 for a file that could not be used.
+
+    Raises:
+        AvsyncError: There is nothing to do, or ``--out`` cannot be gone on with.
     """
-    from rich.console import Console
-    from rich.progress import Progress as Bar
+    files = listed(options.files, options.list)
+    with Results(options.out, settings_of(options)) if options.out else nullcontext() as results:
+        rows = results.rows() if results else iter(())
+        counts = Counter(2 if "error" in row else status(row) for row in rows)
+        left = once(files, results.files) if results else files
+        with Bar(left) as bar:
+            for row in _rows(options, work, left, bar):
+                bar.finished(row["file"])
+                counts[2 if "error" in row else status(row)] += 1
+                bar.pause()
+                _say(row, results, json.dumps if options.json else text)
+                bar.resume()
+    if options.out and not options.json:
+        print(f"{options.out}: {sum(counts.values())} files, {counts[2]} of them could not be used")
+    return max(counts, default=0)
 
-    console = Console(stderr=True)
-    highest = 0
-    for file in options.files:
-        try:
-            with Bar(transient=True, console=console, disable=not console.is_terminal) as bar:
-                row = work(file, partial(_show, bar, bar.add_task(Path(file).name, total=1.0)))
-        except AvsyncError as error:
-            complain(error)
-            highest = max(highest, 2)
-            continue
-        highest = max(highest, status(row))
-        print(json.dumps(row) if options.json else text(row), flush=True)
-    return highest
+
+def _rows(options: argparse.Namespace, work: Any, files: list[str], bar: Bar) -> Iterator[dict[str, Any]]:
+    workers = options.workers or (cores() if options.out else 1)
+    if workers == 1 and not options.out:
+        return here(work, files, options.deadline, bar.told)
+    return spread(work, files, workers, options.deadline, bar.told)
 
 
-def _show(bar: Any, task: Any, done: float) -> None:
-    bar.update(task, completed=done)
+def _say(row: dict[str, Any], results: Results | None, text: Callable[[dict[str, Any]], str]) -> None:
+    if results:
+        results.add(row)
+    if "error" in row:
+        complain(AvsyncError(row["error"]))
+    elif not results:
+        print(text(row), flush=True)
+
+
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What a verb's rows depend on: every option but those that say which files are done and how fast."""
+    settings = {name: value for name, value in sorted(vars(options).items()) if name not in _NOT_SETTINGS}
+    if "checkpoint" in settings:
+        from avsync.evaluation.runs import default_checkpoint
+        from avsync.models.shipped import find
+
+        name = str(settings["checkpoint"] or default_checkpoint())
+        weights = hashlib.sha256(find(name).read_bytes()).hexdigest()
+        settings |= {"checkpoint": name, "weights": weights[:16]}  # a training may have written it anew
+    return settings
 
 
 def complain(error: AvsyncError) -> None:

@@ -10,20 +10,35 @@ from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
 from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
 
+SEARCH, WIDEST = 1.0, 30.0
+"""Seconds."""
+
 
 def add(verbs: Any) -> None:
     """The verb's arguments."""
     offset = verbs.add_parser("offset", help="measure how far the sound is from the picture")
     add_inputs(offset)
     add_measuring(offset)
+    offset.add_argument(
+        "--search", type=reach, default=SEARCH, metavar="SECONDS",
+        help=f"largest offset to look for, either way (default {SEARCH:g}, at most {WIDEST:g})",
+    )  # fmt: skip
     offset.set_defaults(run=_run)
+
+
+def reach(text: str) -> float:
+    """An argument of seconds to search."""
+    if not 1 / clock.FPS <= float(text) <= WIDEST:
+        raise ValueError
+    return float(text)
 
 
 def _run(options: argparse.Namespace) -> int:
     from avsync.api import checkpoint_of  # torch takes seconds: not for --help
 
-    given = {"checkpoint": options.checkpoint, "crop": options.crop, "min_chance": options.min_chance}
     loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
+    given = {name: getattr(options, name) for name in ("crop", "min_chance", "search")}
+    given["checkpoint"] = options.checkpoint = loaded.name  # a training may end before the last file
     if not options.json:
         print(f"checkpoint: {loaded.name}")
     return each(options, partial(measured, given), partial(as_text, min_chance=options.min_chance))
@@ -33,7 +48,7 @@ def measured(given: dict[str, Any], file: str, progress: Progress) -> dict[str, 
     """The row of one file."""
     from avsync.api import checkpoint_of, offset
 
-    return as_json(offset(file, **given, progress=progress), checkpoint_of(given["checkpoint"]).name)
+    return as_json(offset(file, **given, progress=progress), checkpoint_of(given["checkpoint"]).name, given["search"])
 
 
 def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
@@ -61,14 +76,15 @@ def _percent(chance: float) -> str:
     return "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
 
 
-def as_json(result: Any, checkpoint: str) -> dict[str, Any]:
+def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, Any]:
     """What a program reads; offsets are positive when the audio is early, null when there was nothing to compare."""
     return {
         "file": result.file,
         "checkpoint": checkpoint,
-        **_numbers(result.best.estimate),
-        "chance": _rounded(result.best.chance),
+        **_numbers(result.estimate),
+        "chance": _rounded(result.chance),
         "verdict": result.verdict,
+        "search_ms": round(1000 * search),
         "tracks": [
             {
                 "id": track.id,
@@ -76,6 +92,7 @@ def as_json(result: Any, checkpoint: str) -> dict[str, Any]:
                 "end": round(track.end, 3),
                 **_numbers(track.estimate),
                 "chance": _rounded(track.chance),
+                "weight": round(weight, 4),
                 "windows": [
                     {
                         "time": round(time, 3),
@@ -84,7 +101,7 @@ def as_json(result: Any, checkpoint: str) -> dict[str, Any]:
                     for time, run in track.windows
                 ],
             }
-            for track in result.tracks
+            for track, weight in zip(result.tracks, result.weights, strict=True)
         ],
     }
 

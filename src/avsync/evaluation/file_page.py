@@ -30,7 +30,7 @@ from avsync.evaluation.trace import BOX_EVERY, Trace, loudness, packed
 from avsync.media.atomic import whole_file
 from avsync.media.preview import browser_copy
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
-from avsync.models.shipped import Loaded
+from avsync.models.shipped import Measurer
 
 EMBEDDED_SECONDS = 300.0
 """Longest video of which a copy is put into the page; a page names longer ones by their path."""
@@ -60,7 +60,7 @@ class Report:
 
 def write_file_page(
     path: str | Path,
-    loaded: Loaded,
+    loaded: Measurer,
     page: str | Path | None = None,
     *,
     link: bool = False,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from avsync import clock
-from avsync.alignment.measure import Compared, Piece
+from avsync.alignment.compare import Compared
+from avsync.alignment.pieces import Piece
 from avsync.data.speech import THRESHOLD_DB
 from avsync.media.probe import MediaInfo
 from avsync.media.sound import Sound

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from avsync.faces.detect import Detection, FaceDetector, FaceMesh
 from avsync.faces.geometry import overlap
 from avsync.faces.shots import with_cuts
 from avsync.faces.track import LONGEST_GAP, Track
+from avsync.media.ahead import ahead
 from avsync.media.probe import probe
 from avsync.media.read import read_frames
 
@@ -18,6 +20,8 @@ _EVERY = 10
 _EVERY_WITHOUT_FACE = 3
 _MOST_FACES = 10
 _MOST_DOUBTS = 3
+_AHEAD = 4
+"""Pictures that are decoded, and compared for cuts, while faces are followed."""
 _SAME_FACE = 0.25
 _TWO_ON_ONE = 0.6
 SMALLEST_FACE = 24
@@ -80,25 +84,42 @@ def follow_faces(
             if progress is not None and duration:
                 progress(min(1.0, clock.seconds(k + 1) / duration))
 
-    return follow(told(), size=size, min_seconds=min_seconds, max_seconds=max_seconds)
+    return follow(told(), size=size, min_seconds=min_seconds, max_seconds=max_seconds, most_ahead=_AHEAD)
 
 
 def follow(
-    frames: Iterable[tuple[int, np.ndarray]], *, size: int, min_seconds: float, max_seconds: float
+    frames: Iterable[tuple[int, np.ndarray]],
+    *,
+    size: int,
+    min_seconds: float,
+    max_seconds: float,
+    most_ahead: int = 0,
 ) -> Iterator[FaceClip]:
-    """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them."""
-    for _, clips in follow_each(frames, size=size, min_seconds=min_seconds, max_seconds=max_seconds):
+    """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them.
+
+    With ``most_ahead`` a thread reads so many of them ahead, and looks for cuts there.
+    """
+    how = partial(follow_each, size=size, min_seconds=min_seconds, max_seconds=max_seconds, most_ahead=most_ahead)
+    for _, clips in how(frames):
         yield from clips
 
 
 def follow_each(
-    frames: Iterable[tuple[int, np.ndarray]], *, size: int, min_seconds: float, max_seconds: float
+    frames: Iterable[tuple[int, np.ndarray]],
+    *,
+    size: int,
+    min_seconds: float,
+    max_seconds: float,
+    most_ahead: int = 0,
 ) -> Iterator[tuple[int, list[FaceClip]]]:
     """The same picture by picture: its number and the clips that ended with it; once more at the end."""
+    marked = with_cuts(frames)
+    if most_ahead:
+        marked = ahead(marked, most_ahead)
     k = 0
     follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)))
     try:
-        for k, picture, cut in with_cuts(frames):
+        for k, picture, cut in marked:
             ended = list(follower.end_all()) if cut else []
             yield k, ended + list(follower.step(k, picture))
         yield k, list(follower.end_all())

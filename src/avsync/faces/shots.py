@@ -44,9 +44,11 @@ def with_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, n
 def _small(picture: np.ndarray) -> np.ndarray:
     width = picture.shape[1]
     step = max(1, width // 640)  # averaging all pixels of a large picture would cost more than all the rest
-    thin = picture[::step, ::step]
+    # pixels as one item of three bytes: several times as fast as copying bytes
+    thin = np.ascontiguousarray(picture).view("V3")[::step, ::step, 0]
     factor = max(1, min(thin.shape[:2]) // _SHORTER_SIDE)  # whole pixels: many times faster than fractions
     rows, columns = thin.shape[0] // factor, thin.shape[1] // factor
-    whole = np.ascontiguousarray(thin[: rows * factor, : columns * factor])
+    pixels = np.ascontiguousarray(thin[: rows * factor, : columns * factor])
+    whole = pixels.view(np.uint8).reshape(*pixels.shape, 3)
     small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_RGB2BGR)

@@ -41,6 +41,24 @@ class Loaded:
     card: str
 
 
+@dataclass(frozen=True)
+class Measurer(Loaded):
+    """A checkpoint whose network measures offsets."""
+
+    net: SyncNet
+
+
+def load_measurer(name: str | Path) -> Measurer:
+    """The same as :func:`load` for what measures offsets.
+
+    Raises:
+        CheckpointError: As there, or the network is of another kind.
+    """
+    loaded = load(name)
+    net = checkpoints.require_syncnet(loaded.net, loaded.name)
+    return Measurer(net=net, calibration=loaded.calibration, name=loaded.name, card=loaded.card)
+
+
 def load(name: str | Path, revision: str | None = None) -> Loaded:
     """Find a checkpoint and build its network.
 

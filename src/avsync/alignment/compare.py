@@ -1,0 +1,80 @@
+"""A piece of one face beside the sound around it: distances, and how much each window has to say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avsync import clock
+from avsync.alignment.distances import distance_matrix
+from avsync.alignment.pieces import PIECE_SECONDS, Piece
+from avsync.data.speech import speech_near, speech_share
+from avsync.media.sound import Sound
+from avsync.models.syncnet import SyncNet
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A piece after the comparison.
+
+    Attributes:
+        start: Seconds on the file's clock.
+        end: The same.
+        distances: (N, 2 search + 1).
+        weight: (N,) how much speech is within each window's search range, 0...1.
+    """
+
+    start: float
+    end: float
+    distances: Tensor
+    weight: Tensor
+
+
+def around(piece: Piece, sound: Sound, search: int) -> tuple[np.ndarray, int]:
+    """The sound of a piece as far around it as the search reaches, and the frame that it starts with."""
+    first, last = clock.frames(piece.start), clock.frames(piece.start) + len(piece.frames)
+    begin = max(0, first - search)
+    heard = sound.cut(begin * clock.SAMPLES_PER_FRAME, (last + search) * clock.SAMPLES_PER_FRAME)
+    # pieces come in the order of their ends, none longer than this
+    sound.forget((last - clock.frames(PIECE_SECONDS) - search) * clock.SAMPLES_PER_FRAME)
+    return heard, begin
+
+
+@torch.inference_mode()
+def compare(piece: Piece, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
+    """Embed a piece and the sound around it, which starts with frame ``begin``."""
+    device = next(net.parameters()).device
+    video = net.embed_video(torch.from_numpy(piece.frames)[None].to(device))[0].cpu()
+    compared = compare_embedded(video, piece.start, heard, begin, net, search)
+    if piece.shown is None:
+        return compared
+    shown = torch.from_numpy(piece.shown).float().unfold(0, clock.WINDOW_FRAMES, 1).mean(dim=1)
+    return replace(compared, weight=compared.weight * shown)
+
+
+@torch.inference_mode()
+def compare_embedded(video: Tensor, start: float, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
+    """Compare windows of picture that are embedded already with the sound around them.
+
+    Args:
+        video: (N, D).
+        start: Seconds, of the first window.
+        heard: (S,) samples at 16 kHz.
+        begin: Frame that ``heard`` starts with.
+        net: As for :func:`measure`.
+        search: The same.
+    """
+    device = next(net.parameters()).device
+    length = math.ceil(len(heard) / clock.SAMPLES_PER_FRAME)
+    waveform = torch.zeros(max(length, clock.WINDOW_FRAMES) * clock.SAMPLES_PER_FRAME)
+    waveform[: len(heard)] = torch.from_numpy(heard)
+    voice = net.embed_audio(waveform[None].to(device))[0].cpu()
+    first = clock.frames(start) - begin
+    distances = distance_matrix(video, voice, search, start=first)
+    near = speech_near(speech_share(waveform), search)
+    index = (torch.arange(len(video)) + first).clamp(max=len(near) - 1)
+    return Compared(start, start + clock.seconds(len(video) + clock.WINDOW_FRAMES - 1), distances, near[index])

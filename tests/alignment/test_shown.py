@@ -1,0 +1,50 @@
+"""Faces that show nothing of speaking weigh nothing."""
+
+import numpy as np
+import pytest
+
+from avsync.alignment.shown import shown, turned
+from mouths import draw_mouth
+
+# outer corners of the eyes, base of the nose, mouth corners, lips: x right, y down, z towards the camera; outer corners
+# of the eyes are 1 apart
+HEAD = np.array(
+    [
+        [-0.5, 0, 0], [0.5, 0, 0], [0, 0.55, 0.32], [-0.28, 0.85, 0.2], [0.28, 0.85, 0.2], [0, 0.82, 0.28],
+        [0, 0.88, 0.28],
+    ]
+)  # fmt: skip
+
+
+def landmarks(yaw: float, roll: float = 0.0, count: int = 50) -> np.ndarray:
+    """(T, 7, 2) of a head turned by degrees, seen from afar."""
+    turn, lean = np.radians(yaw), np.radians(roll)
+    x = HEAD[:, 0] * np.cos(turn) + HEAD[:, 2] * np.sin(turn)
+    points = (x + 1j * HEAD[:, 1]) * np.exp(1j * lean) * 80 + (200 + 150j)
+    return np.repeat(np.stack([points.real, points.imag], axis=-1)[None], count, axis=0)
+
+
+def test_a_mouth_that_moves_counts_and_a_photograph_does_not():
+    moving = draw_mouth(1, seconds=4.0).frames
+    assert (shown(moving) == 1).all()
+    assert (shown(np.repeat(moving[:1], 100, axis=0)) == 0).all()
+    freezes = np.concatenate([moving[:50], np.repeat(moving[50:51], 100, axis=0)])
+    weight = shown(freezes)
+    assert (weight[:45] == 1).all() and (weight[80:] == 0).all() and (np.diff(weight) <= 0).all()
+
+
+@pytest.mark.parametrize(("yaw", "counts"), [(0, 1), (20, 1), (-35, 1), (70, 0), (-80, 0)])
+@pytest.mark.parametrize("roll", [0, 30])
+def test_a_head_that_is_turned_away_does_not_count(yaw, counts, roll):
+    frames = draw_mouth(2, seconds=2.0).frames
+    assert (shown(frames, landmarks(yaw, roll)) == counts).all()
+
+
+def test_turning_is_gradual():
+    sides = [float(turned(landmarks(yaw))[0]) for yaw in (0, 15, 30, 45, 60)]
+    assert sides == sorted(sides) and sides[0] == pytest.approx(0, abs=1e-6)
+    assert 0 < shown(draw_mouth(3, 2.0).frames, landmarks(57))[0] < 1
+
+
+def test_a_single_picture_shows_no_motion():
+    assert (shown(draw_mouth(4, 0.2).frames[:1]) == 0).all()
