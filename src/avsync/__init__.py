@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from avsync import models as models  # callable; imports nothing heavy
 
 if TYPE_CHECKING:
+    from avsync.api import drift as drift
+    from avsync.api import fix as fix
     from avsync.api import offset as offset
     from avsync.models.shipped import Loaded
 
-VERBS = ("offset",)
+VERBS = ("offset", "drift", "fix")
 """Functions of :mod:`avsync.api` that are found here as well."""
 
 

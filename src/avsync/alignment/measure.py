@@ -190,7 +190,7 @@ def _whole_picture(path: str | Path, net: SyncNet) -> Iterator[Piece]:
     first = 0
     for index, frame in read_frames(path):
         first = index if not held else first
-        held.append(_resized(frame, size))
+        held.append(resized(frame, size))
         if len(held) == length:
             yield Piece(0, clock.seconds(first), np.stack(held))
             held = []
@@ -198,7 +198,8 @@ def _whole_picture(path: str | Path, net: SyncNet) -> Iterator[Piece]:
         yield Piece(0, clock.seconds(first), np.stack(held))
 
 
-def _resized(frame: np.ndarray, size: int) -> np.ndarray:
+def resized(frame: np.ndarray, size: int) -> np.ndarray:
+    """(H, W, 3) uint8 to (size, size, 3)."""
     if frame.shape[:2] == (size, size):
         return frame
     planes = torch.from_numpy(frame).permute(2, 0, 1)[None].float()

@@ -1,14 +1,18 @@
-"""The verbs of ``avsync``. Exit status: 0 done, 1 ``verify`` found damage, 2 at least one input could not be used."""
+"""The verbs of ``avsync``.
+
+Exit status: 0 done, 1 ``verify`` found damage, 2 at least one input could not be used, 3 ``fix`` left a file because
+its measurement is undecided.
+"""
 
 from __future__ import annotations
 
 import argparse
 
-from avsync.cli import checkpoints, offset, runs, sets
+from avsync.cli import checkpoints, drift, fix, offset, runs, sets
 from avsync.cli.inputs import complain
 from avsync.errors import AvsyncError
 
-VERBS = (offset, runs, sets, checkpoints)
+VERBS = (offset, drift, fix, runs, sets, checkpoints)
 """Modules whose ``add`` gives a verb its arguments and what runs it, in the order of the help."""
 
 
