@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -137,7 +136,8 @@ def counted(path: Path) -> float:
 @pytest.mark.parametrize(
     ("suffix", "picture", "sound", "rate"),
     [(".mp4", "libx264", "aac", 48_000), (".mov", "libx264", "pcm_s16le", 44_100), (".mkv", "libx264", "flac", 44_100),
-     (".mkv", "libx264", "libopus", 16_000), (".webm", "libvpx-vp9", "libopus", 48_000), (".ts", "libx264", "aac", 48_000),
+     (".mkv", "libx264", "libopus", 16_000), (".webm", "libvpx-vp9", "libopus", 48_000),
+     (".ts", "libx264", "aac", 48_000),
      (".avi", "mpeg4", "libmp3lame", 44_100), (".avi", "mpeg4", "pcm_s16le", 16_000)],
 )  # fmt: skip
 def test_rewritten_sound_is_right_by_timestamps_and_by_counting(tmp_path, suffix, picture, sound, rate, by):
@@ -295,15 +295,14 @@ def test_avi_has_no_start_times_and_says_what_to_do(tmp_path):
         shift_audio(tmp_path / "in.avi", tmp_path / "out.avi", 0.1)
 
 
-def test_an_hour_of_sound_is_not_held(tmp_path):
-    """What placement reads and forgets, on a file long enough to tell."""
+def test_long_sound_is_not_held(tmp_path):
+    """Placement forgets what it has read."""
     import tracemalloc
 
     source = tmp_path / "long.mkv"
-    write_video(source, (np.zeros((16, 16, 3), np.uint8) for _ in range(25 * 240)), np.zeros(16_000 * 240, np.float32))
-    began = time.monotonic()
+    write_video(source, (np.zeros((16, 16, 3), np.uint8) for _ in range(25 * 120)), np.zeros(16_000 * 120, np.float32))
     tracemalloc.start()
-    rewrite_audio(source, tmp_path / "out.mkv", [Stretch(0, 0.3), Stretch(100, -0.3)])
+    rewrite_audio(source, tmp_path / "out.mkv", [Stretch(0, 0.3), Stretch(60, -0.3)])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4e6, f"{peak / 1e6:.1f} MB for 4 minutes, whose sound is 15 MB; {time.monotonic() - began:.1f} s"
+    assert peak < 4e6, f"{peak / 1e6:.1f} MB for 2 minutes, whose sound is 8 MB"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE, Chance
+from avsync.alignment.clocks import known_cause
 from avsync.alignment.distances import distance_matrix
 from avsync.alignment.explain import UNCALIBRATED, Model, Points, explain
-from avsync.alignment.measure import PIECE_SECONDS, resized
 from avsync.alignment.offset import Estimate, estimate
 from avsync.alignment.path import Run, runs
+from avsync.alignment.seen import Seen, seen
 from avsync.data.speech import speech_near, speech_share
-from avsync.errors import MediaError, NoFaceError
-from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.read import read_frames
+from avsync.errors import NoFaceError
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
 
@@ -33,27 +32,6 @@ _BEHIND = 60.0
 """Seconds of sound that are kept: faces of one time come one after another."""
 
 _AGREES = 0.040
-_CAUSES = (
-    (1e6 * (1001 / 1000 - 1), "24 against 23.976, or 30 against 29.97, pictures a second; or 48000 against 47952 Hz"),
-    (1e6 * (25 / 24 - 1), "25 against 24 pictures a second"),
-    (1e6 * (25025 / 24000 - 1), "25 against 23.976 pictures a second"),
-    (1e6 * (48000 / 44100 - 1), "48000 against 44100 Hz"),
-)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A stretch of one face, embedded; 1 kB a picture, so that an hour stays in memory where its sound is tried often.
-
-    Attributes:
-        track: Which face in which shot.
-        start: Seconds on the file clock.
-        video: (N, D) embeddings of its windows.
-    """
-
-    track: int
-    start: float
-    video: Tensor
 
 
 @dataclass(frozen=True)
@@ -121,14 +99,7 @@ class Drift:
     @property
     def cause(self) -> str | None:
         """The known mismatch of clocks that drifts like this, if any does within three standard deviations and 5 %."""
-        if self.model.kind != "linear":
-            return None
-        for ppm, words in _CAUSES:
-            for known in (ppm, 1e6 * (1 - 1 / (1 + ppm / 1e6))):
-                near = min(max(3 * (self.ppm_error or 0.0), 0.01 * known), 0.05 * known)
-                if abs(abs(self.ppm) - known) <= near:
-                    return words
-        return None
+        return known_cause(self.ppm, self.ppm_error or 0.0) if self.model.kind == "linear" else None
 
     @property
     def steps(self) -> list[tuple[float, float]]:
@@ -213,59 +184,6 @@ def points(found: list[Run], search: int = SEARCH) -> Points:
         np.array([UNCALIBRATED if run.chance is None else run.chance for run in found]),
         clock.seconds(2 * search + 1),
     )
-
-
-def seen(
-    path: str | Path, net: SyncNet, crop: str = "face", progress: Callable[[float], None] | None = None
-) -> Iterator[Seen]:
-    """Every face of a file, embedded in pieces of at most 20 s, in the order of their ends.
-
-    Raises:
-        MediaError: As for :func:`drift`.
-    """
-    info = probe(path)
-    require_picture_and_sound(info)
-    shortest = clock.seconds(clock.WINDOW_FRAMES)
-    if info.duration < shortest:
-        raise MediaError(f"{path} lasts {info.duration:.2f} s; a window is {shortest} s: give a longer video")
-    pieces = _shots(path, net, progress, info.duration) if crop == "none" else _faces(path, net, progress)
-    return (Seen(track, start, _embedded(frames, net)) for track, start, frames in pieces)
-
-
-def _faces(path: str | Path, net: SyncNet, progress: Any) -> Iterator[tuple[int, float, np.ndarray]]:
-    from avsync.faces.follow import follow_faces  # mediapipe takes seconds to import: not for files that fail early
-
-    shortest, size = clock.seconds(clock.WINDOW_FRAMES), net.face_size
-    faces = follow_faces(path, size=size, min_seconds=shortest, max_seconds=PIECE_SECONDS, progress=progress)
-    for face in faces:
-        if len(face.frames) >= clock.WINDOW_FRAMES:
-            yield face.track, face.start, face.frames
-
-
-def _shots(path: str | Path, net: SyncNet, progress: Any, duration: float) -> Iterator[tuple[int, float, np.ndarray]]:
-    """The picture as it stands, a track a shot."""
-    from avsync.faces.shots import with_cuts  # the same for OpenCV
-
-    held: list[np.ndarray] = []
-    track = first = 0
-    for k, picture, cut in with_cuts(read_frames(path)):
-        if held and (cut or len(held) == clock.frames(PIECE_SECONDS)):
-            if len(held) >= clock.WINDOW_FRAMES:
-                yield track, clock.seconds(first), np.stack(held)
-            held = []
-        track += cut
-        first = first if held else k
-        held.append(resized(picture, net.face_size))
-        if progress is not None and duration:
-            progress(min(1.0, clock.seconds(k + 1) / duration))
-    if len(held) >= clock.WINDOW_FRAMES:
-        yield track, clock.seconds(first), np.stack(held)
-
-
-@torch.inference_mode()
-def _embedded(frames: np.ndarray, net: SyncNet) -> Tensor:
-    device = next(net.parameters()).device
-    return net.embed_video(torch.from_numpy(frames)[None].to(device))[0].cpu()
 
 
 @torch.inference_mode()

@@ -25,6 +25,9 @@ _LEAST_ERROR, _MOST_ERROR = 0.003, 0.012
 _GRID = 0.002
 _PRICE = 9.0
 _STEEPEST = 0.06
+_EXPLAINED = 0.5
+_FEW = 5
+_MOST_STEPS = 150
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,17 @@ def explain(points: Points, cuts: Sequence[float]) -> Model:
     """
     models = [_levels(points, [], "constant"), _levels(points, cuts, "steps"), _line(points)]
     best = max(models, key=lambda model: model.score)
+    if _agreement(points, best) < _EXPLAINED and (points.chance >= 0.5).sum() >= _FEW:
+        return replace(best, kind="irregular")
     anywhere = [(a + b) / 2 for a, b in pairwise(points.time) if b > a]
-    free = _levels(points, anywhere, "irregular")
+    free = _levels(points, anywhere[:: -(-len(anywhere) // _MOST_STEPS)] if anywhere else [], "irregular")
     # a step between cuts is rarer than one at a cut
     return free if free.score - _PRICE > best.score else best
+
+
+def _agreement(points: Points, model: Model) -> float:
+    """Of the points that should be right by their chances, how many are."""
+    return float((points.chance * points.right(model.at(points.time))).sum() / points.chance.sum())
 
 
 def _price(points: Points, numbers: int) -> float:
@@ -117,7 +127,7 @@ def _price(points: Points, numbers: int) -> float:
 def _levels(points: Points, cuts: Sequence[float], kind: str) -> Model:
     """The best levels between the best of ``cuts``, by dynamic programming over them (optimal partition)."""
     low, high = points.offset.min() - _GRID, points.offset.max() + _GRID
-    grid = np.linspace(low, high, max(2, min(4000, round((high - low) / _GRID))))
+    grid = np.linspace(low, high, max(2, min(1000, round((high - low) / _GRID))))
     edges = sorted({int(np.searchsorted(points.time, cut)) for cut in cuts} - {0, len(points.time)})
     edges = [0, *edges, len(points.time)]
     sums = np.concatenate([np.zeros((1, len(grid))), points.likelihood(grid[None]).cumsum(axis=0)])[edges]
@@ -185,7 +195,9 @@ def _line(points: Points) -> Model:
     for _ in range(10):
         level, slope, error = _weighted(points, level, slope, middle)
     score = float(points.likelihood(level + slope * (points.time - middle)).sum()) - _price(points, 2)
-    if abs(slope) < 3 * error:
+    right = float(points.right(level + slope * (points.time - middle)).sum())
+    # the error itself is uncertain when it comes from few points
+    if right < _FEW or abs(slope) < (3 + 12 / right) * error:
         score = -math.inf
     return Model("linear", (-math.inf,), (level,), slope, error, middle, score)
 

@@ -92,6 +92,8 @@ class Copies:
             packet.dts = self._untold.get(index, 0)  # program streams give a time to only some packets
         self._untold[index] = (packet.pts if packet.dts is None else packet.dts) + (packet.duration or 0)
         move(packet, self._delay(packet.stream.type), self._last.get(index))
+        if packet.stream.type not in ("video", "audio"):  # a word that began before the first picture
+            packet.pts, packet.dts = max(packet.pts, 0), max(packet.dts, 0)
         self._last[index] = packet.dts
         packet.stream = self._copies[index]
         self._written.mux(packet)
@@ -164,4 +166,4 @@ def _named(stream: Any) -> str:
 
 def _moved(chapter: Any, delay: float) -> Any:
     ticks = round(Fraction(delay) / chapter["time_base"])
-    return {**chapter, "start": chapter["start"] + ticks, "end": chapter["end"] + ticks}
+    return {**chapter, "start": max(0, chapter["start"] + ticks), "end": max(0, chapter["end"] + ticks)}

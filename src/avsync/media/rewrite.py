@@ -54,8 +54,8 @@ class Rewritten:
 def rewrite_audio(source: str | Path, target: str | Path, stretches: Sequence[Stretch]) -> Rewritten:
     """Copy a file with the sound moved in its samples; everything but the sound is copied packet by packet.
 
-    The new sound begins with the first picture: what would come before is cut off, what is missing is silence. So a
-    reader that counts frames and samples finds the same as one that looks at timestamps.
+    The file and its sound begin with the first picture: what would come before is cut off, what is missing is silence.
+    So a reader that counts frames and samples finds the same as one that looks at timestamps.
 
     Args:
         source: A file with picture and sound.
@@ -73,16 +73,13 @@ def rewrite_audio(source: str | Path, target: str | Path, stretches: Sequence[St
     require_picture_and_sound(info)
     assert info.video is not None
     suffix = Path(target).suffix.lower()
-    # AVI counts from its first picture, others keep their clock unless it starts below 0
-    first = info.origin + info.video.start
-    base = -first if suffix in NO_TIMESTAMPS else max(0.0, -info.origin)
+    # the first picture is at 0: then what an encoder puts before the sound lies below 0 and is not heard
+    base = -(info.origin + info.video.start)
     with whole_file(target) as temporary, open_media(source) as given:
         try:
             with create(temporary, given) as written:
                 voices = _Voices(written, info, suffix, stretches)
                 copies = Copies(given, written, suffix, lambda kind: base, voices.take)
-                for voice in voices.all:
-                    voice.begin(first + base)
                 _mux(given, copies, voices.all, base)
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error
@@ -169,23 +166,19 @@ class _Voice:
         self._stream = tagged(_stream(container, source, encoder), source)
         self._layout, self._rate = source.codec_context.layout, source.codec_context.sample_rate
         self._early = PRIMING.get(encoder, 0) if suffix in _NO_PRIMING else 0
-        self._count, self._first = 0, 0
+        self._count = 0
         self._ended = False
         self.codec = self._stream.codec_context.codec.canonical_name
 
-    def begin(self, time: float) -> None:
-        """Container time of the first sample."""
-        self._first = round(time * self._rate)
-
     def write_until(self, time: float) -> None:
-        while not self._ended and (self._first + self._count) / self._rate < time:
+        while not self._ended and self._count / self._rate < time:
             block = next(self._blocks, None)
             if block is None:
                 self._ended = True
                 return
             skip = max(0, self._early - self._count)
             if block.shape[1] > skip:
-                self._encode(block[:, skip:], self._first + self._count + skip)
+                self._encode(block[:, skip:], self._count + skip)
             self._count += block.shape[1]
 
     def _encode(self, samples: np.ndarray, at: int) -> None:
