@@ -79,7 +79,7 @@ def main() -> None:
         for name, true, law in _laws(joined, number):
             began = time.monotonic()
             rows.append((name, true, _measured(joined, law, loaded), time.monotonic() - began))
-        options.out.write_text(_page(rows, options))
+            options.out.write_text(_page(rows, options))
     print(options.out.read_text())
 
 
@@ -139,16 +139,20 @@ def _page(rows: list[tuple[str, float, Drift, float]], options: argparse.Namespa
         "# Drift of real talk, joined to minutes",
         "",
         f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}. The script tells the question.",
-        f"{options.seconds:.0f} s a file, {len(rows)} files measured, {np.median([row[3] for row in rows]):.0f} s each.",
+        f"{len(rows)} files of {options.seconds:.0f} s, each measured in {np.median([row[3] for row in rows]):.0f} s.",
         "",
         "| sound moved by | files | kind named right | ppm, median | error stated | within 10 % |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name in ("constant", "steps"):
         some = [found for kind, _, found, _ in rows if kind == name]
+        if not some:
+            continue
         lines.append(f"| {name} | {len(some)} | {np.mean([found.kind == name for found in some]):.2f} | | | |")
     for ppm in PPM:
         some = [found for kind, true, found, _ in rows if kind == "linear" and true == ppm]
+        if not some:
+            continue
         right = [found for found in some if found.kind == "linear"]
         near = np.mean([found.kind == "linear" and abs(found.ppm - ppm) <= 0.1 * abs(ppm) for found in some])
         told = f"{np.median([f.ppm for f in right]):+.0f} | {np.median([f.ppm_error or 0 for f in right]):.0f}"

@@ -17,8 +17,6 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from rich.progress import track
 import avsync
 from avsync.alignment.drift import Drift, follow
 from avsync.alignment.fix import HALF_FRAME, correct
-from avsync.alignment.seen import Seen, seen
+from avsync.alignment.seen import moved, seen
 from avsync.data.sources import videos
 from avsync.errors import AvsyncError, MediaError
 from avsync.media.placement import Stretch
@@ -53,13 +51,11 @@ class Faces:
 
     def __init__(self, path: Path, loaded: Loaded) -> None:
         self.path, self._loaded = path, loaded
-        self._start = probe(path).video.start  # type: ignore[union-attr]
         self._faces = list(seen(path, loaded.net))
 
     def measured(self, path: Path) -> Drift:
         """A copy of the file, whose pictures may begin at another time of its own clock."""
-        by = probe(path).video.start - self._start  # type: ignore[union-attr]
-        faces: Sequence[Seen] = [replace(face, start=face.start + by) for face in self._faces]
+        faces = moved(self._faces, self.path, path)
         return follow(path, faces, self._loaded.net, self._loaded.calibration)
 
 
@@ -118,9 +114,11 @@ def _moved(faces: Faces, how: str, suffix: str, by: float, true: float) -> dict:
         found = faces.measured(copy)
         row = {"length": probe(faces.path).duration, "decided": found.kind != "undecided", "kind": found.kind}
         row["right"] = found.pooled is not None and abs(found.offset - true) < FRAME
+        row["told"] = f"{faces.path.name}, {1000 * by:+.0f} ms by {how}: {found.kind}, {1000 * found.offset:+.0f} ms"
         if row["decided"] and found.kind != "irregular":
-            correct(copy, fixed, found, rewrite=how == "samples")
-            row["left"] = faces.measured(fixed).offset
+            row["fixed"] = correct(copy, fixed, faces.measured, rewrite=how == "samples").action != "nothing"
+            if row["fixed"]:
+                row["left"] = faces.measured(fixed).offset
         return row
 
 
@@ -133,8 +131,8 @@ def _page(rows: list[dict]) -> str:
         f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}. The script tells the question.",
         f"Shifts: {', '.join(f'{ms:+d}' for ms in SHIFTS)} ms.",
         "",
-        "| copies | n | right within ±1 frame | decided | right, of the decided | fixed: 0 within half a frame |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| copies | n | right within ±1 frame | decided | right, of the decided | written | 0 within half a frame |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for low, high in zip(LENGTHS, (*LENGTHS[1:], 1e9), strict=True):
         some = [row for row in done if low <= row["length"] < high]
@@ -144,14 +142,17 @@ def _page(rows: list[dict]) -> str:
             some = [row for row in done if (row["how"], row["suffix"]) == (how, suffix)]
             lines += [_line(f"{how}, {suffix[1:].upper()}", some)] if some else []
     lines += [_line("all", done)] if done else []
-    return "\n".join([*lines, "", *(f"- not measured: {row['error']}" for row in rows if "error" in row)]) + "\n"
+    lines += ["", *(f"- not measured: {row['error']}" for row in rows if "error" in row)]
+    lines += [f"- decided and wrong: {row['told']}" for row in done if row["decided"] and not row["right"]]
+    return "\n".join(lines) + "\n"
 
 
 def _line(name: str, rows: list[dict]) -> str:
     decided = [row for row in rows if row["decided"]]
     fixed = [abs(row["left"]) <= HALF_FRAME for row in decided if "left" in row]
     cells = [name, str(len(rows)), _share([row["right"] for row in rows]), _share([row["decided"] for row in rows])]
-    return f"| {' | '.join([*cells, _share([row['right'] for row in decided]), _share(fixed)])} |"
+    written = [row.get("fixed", False) for row in decided]
+    return f"| {' | '.join([*cells, _share([row['right'] for row in decided]), _share(written), _share(fixed)])} |"
 
 
 def _share(values: list[bool]) -> str:

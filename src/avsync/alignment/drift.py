@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE, Chance
 from avsync.alignment.clocks import known_cause
 from avsync.alignment.distances import distance_matrix
-from avsync.alignment.explain import UNCALIBRATED, Model, Points, explain
+from avsync.alignment.explain import UNCALIBRATED, Model, Points, agreement, explain
 from avsync.alignment.offset import Estimate, estimate
 from avsync.alignment.path import Run, runs
 from avsync.alignment.seen import Seen, seen
@@ -79,7 +79,7 @@ class Drift:
         """Seconds in the middle of what was measured, positive when the audio is early; of steps, the longest one's."""
         times = np.array([run.time for run in self.runs])
         if not len(times):
-            return 0.0
+            return self.model.levels[0]
         if self.model.kind == "linear":
             return float(self.model.at(np.array([(times[0] + times[-1]) / 2]))[0])
         found = self.model.at(times)
@@ -170,9 +170,16 @@ def follow(
         return Drift(
             str(path), Model("constant", (-math.inf,), (0.0,)), [], None, None, min_chance, min_confidence, cuts
         )
-    model = explain(points(found, search), cuts)
-    pooled = _pooled(found, model)
-    likely = chance(pooled) if chance and pooled else None
+    drawn = points(found, search)
+    model = explain(drawn, cuts)
+    pooled = _pooled(found, model, _AGREES)
+    # what disagrees makes the rest less likely
+    likely = chance(pooled) * agreement(drawn, model) if chance and pooled else None
+    whole = _pooled(found, model, math.inf) if model.kind == "constant" else None
+    if whole is not None and chance is not None and chance(whole) > (likely or 0.0):
+        # runs that each say little say more together, as when nothing moves they may
+        model = replace(model, levels=(model.levels[0] + whole.offset,))
+        pooled, likely = replace(whole, offset=0.0), chance(whole)
     return Drift(str(path), model, found, pooled, likely, min_chance, min_confidence, cuts)
 
 
@@ -201,7 +208,7 @@ def _compared(face: Seen, sound: Sound, net: SyncNet, search: int, centre: int) 
     start = first - centre - begin
     near = speech_near(speech_share(waveform), search)
     index = (torch.arange(len(face.video)) + start).clamp(0, len(near) - 1)
-    return distance_matrix(face.video, voice, search, start=start), near[index]
+    return distance_matrix(face.video.float(), voice, search, start=start), near[index]
 
 
 def _recentred(new: list[Run], centre: int, search: int) -> int:
@@ -213,16 +220,23 @@ def _recentred(new: list[Run], centre: int, search: int) -> int:
     return last if abs(last - centre) > search // 2 else centre
 
 
-def _pooled(found: list[Run], model: Model) -> Estimate | None:
-    """All runs that agree with the model as one: their curves, moved by it, weighed by their windows."""
+def _pooled(found: list[Run], model: Model, within: float) -> Estimate | None:
+    """Runs that agree with the model within so many seconds as one: their curves, moved by it."""
     expected = model.at(np.array([run.time for run in found]))
-    agree = [(run, at) for run, at in zip(found, expected, strict=True) if abs(run.offset - at) <= _AGREES]
+    agree = [(run, at) for run, at in zip(found, expected, strict=True) if abs(run.offset - at) <= within]
     if not agree:
         return None
-    curves = torch.stack([run.found.curve for run, _ in agree])
+    curves = torch.stack([_around(run, clock.frames(at)) for run, at in agree])
     weight = torch.tensor([run.found.windows for run, _ in agree])
     whole = estimate(curves, weight)
     if whole is None:
         return None
-    left = np.average([run.offset - at for run, at in agree], weights=weight.numpy())
-    return Estimate(float(left), whole.frames, whole.confidence, whole.curve, float(weight.sum()))
+    rounded = np.average([clock.seconds(clock.frames(at)) - at for _, at in agree], weights=weight.numpy())
+    return replace(whole, offset=whole.offset + float(rounded), windows=float(weight.sum()))
+
+
+def _around(run: Run, middle: int) -> Tensor:
+    """The curve of a run with another frame in its middle, NaN where it does not reach."""
+    columns = len(run.found.curve)
+    index = torch.arange(columns) + middle - run.base
+    return run.found.curve[index.clamp(0, columns - 1)].masked_fill((index < 0) | (index >= columns), float("nan"))

@@ -107,7 +107,7 @@ def explain(points: Points, cuts: Sequence[float]) -> Model:
     """
     models = [_levels(points, [], "constant"), _levels(points, cuts, "steps"), _line(points)]
     best = max(models, key=lambda model: model.score)
-    if _agreement(points, best) < _EXPLAINED and (points.chance >= 0.5).sum() >= _FEW:
+    if agreement(points, best) < _EXPLAINED and (points.chance >= 0.5).sum() >= _FEW:
         return replace(best, kind="irregular")
     anywhere = [(a + b) / 2 for a, b in pairwise(points.time) if b > a]
     free = _levels(points, anywhere[:: -(-len(anywhere) // _MOST_STEPS)] if anywhere else [], "irregular")
@@ -115,8 +115,8 @@ def explain(points: Points, cuts: Sequence[float]) -> Model:
     return free if free.score - _PRICE > best.score else best
 
 
-def _agreement(points: Points, model: Model) -> float:
-    """Of the points that should be right by their chances, how many are."""
+def agreement(points: Points, model: Model) -> float:
+    """Of the points that should be right by their chances, how many agree with a model, 0...1."""
     return float((points.chance * points.right(model.at(points.time))).sum() / points.chance.sum())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from avsync import clock
-from avsync.alignment.drift import Drift, drift
+from avsync.alignment.drift import Drift, follow
+from avsync.alignment.seen import moved, seen
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
 from avsync.media.placement import Stretch
@@ -23,6 +25,9 @@ from avsync.models.syncnet import SyncNet
 
 HALF_FRAME = clock.seconds(0.5)
 """Seconds: what is out by no more is in sync, and left as it is. So a file that was fixed is not moved again."""
+
+
+_TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ def fix(  # noqa: PLR0913 - two files and how to measure and write, all but four
     """Write a copy of a file with its sound where it belongs.
 
     A constant offset is undone by timestamps, every stream copied as it is; steps and a linear drift in the samples.
-    A file that is in sync within half a frame is copied byte by byte. What is undecided, or irregular, is not written.
+    A file that is in sync within half a frame is copied byte by byte. What is undecided, or irregular, is not written,
+    nor what is not in sync when it is measured again: its pictures, which did not change, are not looked at twice.
 
     Args:
         source: A video with a face and sound; never touched.
@@ -85,18 +91,63 @@ def fix(  # noqa: PLR0913 - two files and how to measure and write, all but four
         require_picture_and_sound(probe(source))
         return write(source, target, [Stretch(0.0, offset)], rewrite=rewrite)
     assert net is not None
-    found = drift(source, net, calibration, **settings)
-    return correct(source, target, found, rewrite=rewrite)
+    progress, crop = settings.pop("progress", None), settings.pop("crop", "face")
+    faces = list(seen(source, net, crop, progress))
+
+    def measured(path: str | Path) -> Drift:
+        return follow(path, moved(faces, source, path), net, calibration, **settings)
+
+    return correct(source, target, measured, rewrite=rewrite)
 
 
-def correct(source: str | Path, target: str | Path, found: Drift, *, rewrite: bool = False) -> Fixed:
-    """The same for a file that was measured before."""
-    why = found.why or (
-        "the offset changes and no line or step at a cut explains it" if found.kind == "irregular" else ""
-    )
-    if why:
+def correct(
+    source: str | Path, target: str | Path, measured: Callable[[str | Path], Drift], *, rewrite: bool = False
+) -> Fixed:
+    """Measure, write, measure what was written, and only then give it its name.
+
+    Args:
+        source: As for :func:`fix`.
+        target: The same.
+        measured: What measures the source and copies of it.
+        rewrite: As for :func:`fix`.
+    """
+    found = measured(source)
+    if why := found.why or _beyond(found):
         return Fixed(str(source), str(target), "nothing", why, [], found)
-    return write(source, target, stretches(found), rewrite=rewrite, found=found)
+    moves = stretches(found)
+    for _ in range(_TRIES):
+        with suppress(_StillOut), whole_file(target) as temporary:
+            done = _written(source, temporary, target, moves, rewrite=rewrite, found=found)
+            if done.action != "copied":
+                left = measured(temporary)
+                why = left.why or _beyond(left) or _out(left, probe(temporary).duration)
+                if why:
+                    raise _StillOut
+        if not why:
+            return replace(done, file=str(source), out=str(target))
+        if left.kind == found.kind == "constant":
+            moves = [replace(moves[0], offset=moves[0].offset + left.offset)]
+    why = f"with its sound moved by {1000 * moves[0].offset:+.0f} ms it is not in sync either: {why}"
+    return Fixed(str(source), str(target), "nothing", why, [], found)
+
+
+def _written(source: str | Path, temporary: Path, target: str | Path, moves: list[Stretch], **how: Any) -> Fixed:
+    try:
+        return write(source, temporary, moves, **how)
+    except MediaError as error:  # people know the name that they gave
+        raise MediaError(str(error).replace(str(temporary), str(target))) from error
+
+
+class _StillOut(Exception):
+    """What was written is not in sync and must not get its name."""
+
+
+def _beyond(found: Drift) -> str:
+    return "the offset changes and no line or step at a cut explains it" if found.kind == "irregular" else ""
+
+
+def _out(found: Drift, duration: float) -> str:
+    return "" if _still(stretches(found), duration) else f"{found.kind}, {clock.describe(found.offset)}"
 
 
 def stretches(found: Drift) -> list[Stretch]:

@@ -20,22 +20,23 @@ def add(verbs: Any) -> None:
     """The verb's arguments."""
     fix = verbs.add_parser("fix", help="write a copy of a file with its sound where it belongs")
     fix.add_argument("files", nargs="+", metavar="IN", help="a video with a face and sound; never touched")
-    fix.add_argument("out", metavar="OUT", help="the file to write, or a folder that is there: IN's name in it")
+    fix.add_argument("target", metavar="OUT", help="the file to write, or a folder that is there: IN's name in it")
     fix.add_argument("--json", action="store_true", help="one object a line, one line a file")
     add_following(fix)
     fix.add_argument("--offset", type=float, metavar="MS", help="by how much the sound is early; nothing is measured")
     fix.add_argument("--rewrite-audio", action="store_true", help="move samples, for readers that ignore timestamps")
     fix.add_argument("--force", action="store_true", help="replace OUT if it is there")
-    fix.set_defaults(run=_run)
+    # the file is the result: there is no table of results, and files are done one after the other
+    fix.set_defaults(run=_run, list=None, out=None, workers=1, deadline=600.0)
 
 
 def _run(options: argparse.Namespace) -> int:
-    if len(options.files) > 1 and not Path(options.out).is_dir():
-        raise MediaError(f"{options.out}: is no folder; for several files give a folder that is there")
+    if len(options.files) > 1 and not Path(options.target).is_dir():
+        raise MediaError(f"{options.target}: is no folder; for several files give a folder that is there")
     given = following(options) | {"rewrite": options.rewrite_audio, "force": options.force}
     if options.offset is not None:
         given["offset"] = options.offset / 1000
-    return each(options, partial(fixed, given, options.out), as_text, status)
+    return each(options, partial(fixed, given, options.target), as_text, status)
 
 
 def fixed(given: dict[str, Any], out: str, file: str, progress: Progress) -> dict[str, Any]:
