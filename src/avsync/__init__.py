@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from avsync import models as models  # callable; imports nothing heavy
 
 if TYPE_CHECKING:
+    from avsync.api import drift as drift
+    from avsync.api import fix as fix
     from avsync.api import offset as offset
     from avsync.api import report as report
     from avsync.api import watch as watch
     from avsync.models.shipped import Loaded
 
-VERBS = ("offset", "report", "watch")
+VERBS = ("offset", "drift", "fix", "report", "watch")
 """Functions of :mod:`avsync.api` that are found here as well."""
 
 

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from avsync import clock
+from avsync.alignment import drift as drifting
+from avsync.alignment import fix as fixing
 from avsync.alignment import live
+from avsync.alignment.drift import Drift
+from avsync.alignment.fix import Fixed
 from avsync.alignment.measure import FileResult, measure
 from avsync.evaluation.file_page import Report, write_file_page
 from avsync.evaluation.runs import default_checkpoint
@@ -86,3 +90,49 @@ def watch(source: str, checkpoint: str | Path | None = None, **settings: Any) ->
     """
     loaded = checkpoint_of(checkpoint)
     return live.watch(source, loaded.net, loaded.calibration, live.Watching(**settings))
+
+
+def drift(path: str | Path, checkpoint: str | Path | None = None, **settings: Any) -> Drift:
+    """The offset of a video as a function of time, and the simplest model that explains it.
+
+    Args:
+        path: A video with a face and sound.
+        checkpoint: See :func:`checkpoint_of`.
+        settings: ``crop``, ``search``, ``min_chance``, ``min_confidence``, ``progress`` of
+            :func:`avsync.alignment.drift.drift`.
+
+    Raises:
+        AvsyncError: As there.
+    """
+    loaded = checkpoint_of(checkpoint)
+    return drifting.drift(path, loaded.net, loaded.calibration, **settings)
+
+
+def fix(
+    path: str | Path,
+    out: str | Path,
+    checkpoint: str | Path | None = None,
+    *,
+    offset: float | None = None,
+    **settings: Any,
+) -> Fixed:
+    """Write a copy of a video with its sound where it belongs; the video itself is never touched.
+
+    Args:
+        path: A video with a face and sound.
+        out: The file to write, whole or not at all.
+        checkpoint: See :func:`checkpoint_of`.
+        offset: Seconds by which the sound is early; nothing is measured then.
+        settings: ``rewrite``, ``force`` of :func:`avsync.alignment.fix.fix`, and those of :func:`drift`.
+
+    Returns:
+        What was done; nothing, with the reason, where the measurement is undecided.
+
+    Raises:
+        AvsyncError: As there.
+    """
+    if offset is not None:
+        return fixing.fix(path, out, None, offset=offset, **settings)
+    fixing.free_target(path, out, settings.get("force", False))  # before torch takes its seconds
+    loaded = checkpoint_of(checkpoint)
+    return fixing.fix(path, out, loaded.net, loaded.calibration, **settings)

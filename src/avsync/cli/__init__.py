@@ -1,14 +1,18 @@
-"""The verbs of ``avsync``. Exit status: 0 done, 1 ``verify`` found damage, 2 at least one input could not be used."""
+"""The verbs of ``avsync``.
+
+Exit status: 0 done, 1 ``verify`` found damage, 2 at least one input could not be used, 3 ``fix`` left a file because
+its measurement is undecided.
+"""
 
 from __future__ import annotations
 
 import argparse
 
-from avsync.cli import checkpoints, offset, report, runs, sets, watch
+from avsync.cli import checkpoints, drift, fix, offset, report, runs, sets, watch
 from avsync.cli.inputs import complain
 from avsync.errors import AvsyncError
 
-VERBS = (offset, report, watch, runs, sets, checkpoints)
+VERBS = (offset, drift, fix, report, watch, runs, sets, checkpoints)
 """Modules whose ``add`` gives a verb its arguments and what runs it, in the order of the help."""
 
 

@@ -164,8 +164,7 @@ def _lanes(tracks: list[TrackResult]) -> list[int]:
 
 def _filled(result: FileResult, info: MediaInfo, shown: dict[str, Any], movie: bytes, checkpoint: str) -> str:
     folder = files("avsync") / "evaluation" / "page"
-    best = result.best
-    offset = best.estimate.offset if best.estimate is not None and best.decided(result.min_chance) else None
+    offset = result.estimate.offset if result.estimate is not None and result.verdict != "undecided" else None
     parts = {
         "name": escape(Path(result.file).name),
         "style": (folder / "page.css").read_text(encoding="utf-8"),

@@ -22,23 +22,22 @@ _EARLY, _LATE = round(1000 * EBU_R37[1]), round(-1000 * EBU_R37[0])
 
 def verdict(result: FileResult) -> dict[str, str]:
     """Headline, facts, kind and mark of the banner."""
-    best = result.best
-    found = best.estimate
+    found, facts = result.estimate, _facts(result)
     if result.verdict == "undecided" or found is None:
         why = "there is no speech to compare" if found is None else "the evidence is too weak to name an offset"
-        return {"kind": "open", "mark": "?", "headline": f"Undecided: {why}", "facts": _facts(best)}
+        return {"kind": "open", "mark": "?", "headline": f"Undecided: {why}", "facts": facts}
     said = clock.describe(found.offset)
     said = said[0].upper() + said[1:]
     if result.verdict == "in sync":
-        return {"kind": "sync", "mark": "✓", "headline": f"In sync: {said[0].lower()}{said[1:]}", "facts": _facts(best)}
-    return {"kind": "shifted", "mark": "→" if found.offset < 0 else "←", "headline": said, "facts": _facts(best)}
+        return {"kind": "sync", "mark": "✓", "headline": f"In sync: {said[0].lower()}{said[1:]}", "facts": facts}
+    return {"kind": "shifted", "mark": "→" if found.offset < 0 else "←", "headline": said, "facts": facts}
 
 
-def _facts(track: TrackResult) -> str:
-    found = track.estimate
+def _facts(result: FileResult) -> str:
+    found = result.estimate
     if found is None:
         return "The sound is silent wherever a face is seen."
-    chance = "" if track.chance is None else f"right within a frame: {percent(track.chance)} · "
+    chance = "" if result.chance is None else f"right within a frame: {percent(result.chance)} · "
     return f"{_signed(found.frames)} frames of 40 ms · {chance}confidence {found.confidence:.2f}"
 
 

@@ -20,7 +20,8 @@ from av.video.reformatter import VideoReformatter
 from avsync.clock import FPS, SAMPLE_RATE
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
-from avsync.media.remux import move, shift_audio
+from avsync.media.copies import move
+from avsync.media.remux import shift_audio
 from avsync.media.source import decode_bytes
 
 __all__ = ["decode_flac", "encode_flac", "encode_video", "shift_audio", "write_video"]
@@ -28,7 +29,7 @@ __all__ = ["decode_flac", "encode_flac", "encode_video", "shift_audio", "write_v
 _BITEXACT = {"fflags": "+bitexact"}
 _CODECS = {".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".mkv": ("libx264", "flac")}
 _BLOCK = 1024
-_PRIMING = {"aac": 1024, "libmp3lame": 1105, "mp2": 481}
+PRIMING = {"aac": 1024, "libmp3lame": 1105, "mp2": 481}
 """Samples that an encoder puts before the sound; AVI cannot say so, hence there it takes their place."""
 
 
@@ -80,7 +81,7 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
                 sound = None
                 if audio is not None:
                     codec = audio_codec or default_audio
-                    early = _PRIMING.get(codec, 0) if suffix == ".avi" else 0
+                    early = PRIMING.get(codec, 0) if suffix == ".avi" else 0
                     sound = _Sound(container, codec, audio[early:], sample_rate)
                     sound.delay = max(0.0, audio_offset) + early / sample_rate
                 _mux(picture, sound, chain([first], remaining))

@@ -1,0 +1,169 @@
+"""Streams that go from one container into another as they are, packet by packet, with their tags and the chapters."""
+
+from __future__ import annotations
+
+import errno
+import io
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer, OutputContainer
+
+from avsync.errors import MediaError
+
+MP4 = {".mp4", ".mov", ".m4v"}
+_TAGS = {"title", "artist", "album", "comment", "date", "genre", "copyright", "description", "encoder", "creation_time"}
+_TAGS |= {"major_brand", "minor_version", "compatible_brands"}
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+_FORMATS = {".m4v": "mp4"}
+
+
+def create(path: Path, given: InputContainer) -> OutputContainer:
+    """An empty container for what is in ``given``, of the format that the suffix says."""
+    options = {"fflags": "+bitexact"}
+    if path.suffix.lower() in MP4 and set(given.metadata) - _TAGS:
+        options["movflags"] = "+use_metadata_tags"  # without it MP4 keeps a handful of tags that it has atoms for
+    format = _FORMATS.get(path.suffix.lower())
+    return av.open(f"file:{path}", "w", format=format, container_options=options)
+
+
+def refused(target: str | Path, source: str | Path, suffix: str, error: Exception) -> MediaError:
+    """The error for a file that could not be written: the disk's fault, or the container's."""
+    if getattr(error, "errno", None) in _DISK:
+        return MediaError(f"{target}: cannot be written ({error.strerror}); make room there or give another place")  # type: ignore[attr-defined]
+    return MediaError(f"{target}: {suffix or 'this container'} cannot hold {source} ({error}); write .mkv")
+
+
+class Copies:
+    """The streams of a container that are copied into another.
+
+    Args:
+        given: Opened for reading.
+        written: Opened for writing, nothing in it yet.
+        suffix: Of the file being written.
+        delay: Seconds that are added to the times of a kind of stream.
+        taken: Told each stream in order; whether somebody else takes care of it, and has made its place.
+
+    Attributes:
+        left_out: In words, what the container cannot hold.
+    """
+
+    def __init__(
+        self,
+        given: InputContainer,
+        written: OutputContainer,
+        suffix: str,
+        delay: Callable[[str], float],
+        taken: Callable[[Any], bool] = lambda stream: False,
+    ) -> None:
+        self._given, self._written, self._delay = given, written, delay
+        self.left_out: list[str] = []
+        self._copies: dict[int, Any] = {}
+        self._last: dict[int, int] = {}
+        self._untold: dict[int, int] = {}
+        written.metadata.update(given.metadata)
+        for stream in given.streams:
+            if _is_chapters(stream, given) or taken(stream):
+                continue
+            if stream.type not in ("video", "audio") and not _held(stream, suffix):
+                self.left_out.append(_named(stream))
+                continue
+            self._copies[stream.index] = tagged(written.add_stream_from_template(stream), stream)
+        if chapters := given.chapters():
+            later = delay("video")
+            written.set_chapters([_moved(chapter, later) for chapter in chapters])
+
+    @property
+    def sources(self) -> list[Any]:
+        """The streams of the given container whose packets are to be taken."""
+        return [stream for stream in self._given.streams if stream.index in self._copies]
+
+    def take(self, packet: Any) -> None:
+        """Write one packet of :attr:`sources`, moved."""
+        index = packet.stream.index
+        if packet.dts is None and packet.pts is None:
+            if not packet.size:
+                return
+            packet.dts = self._untold.get(index, 0)  # program streams give a time to only some packets
+        self._untold[index] = (packet.pts if packet.dts is None else packet.dts) + (packet.duration or 0)
+        move(packet, self._delay(packet.stream.type), self._last.get(index))
+        if packet.stream.type not in ("video", "audio"):  # a word that began before the first picture
+            packet.pts, packet.dts = max(packet.pts, 0), max(packet.dts, 0)
+        self._last[index] = packet.dts
+        packet.stream = self._copies[index]
+        self._written.mux(packet)
+
+
+def tagged(copy: Any, stream: Any) -> Any:
+    """``copy`` with the language, title and role (default, forced, cover...) of ``stream``."""
+    copy.metadata.update(stream.metadata)
+    copy.disposition = stream.disposition
+    return copy
+
+
+def move(packet: Any, delay: float, decoded_last: int | None = None) -> None:
+    """Add ``delay`` s to a packet's times, and mend what muxers refuse: missing and repeated decoding times."""
+    # AVI counts in whole frames of picture or sound: too coarse to say by how much
+    finer = math.ceil(packet.time_base * 48000)
+    ticks = round(delay / (packet.time_base / finer))
+    shown, decoded = packet.pts, packet.dts
+    shown, decoded = (decoded if shown is None else shown), (shown if decoded is None else decoded)
+    packet.time_base = packet.time_base / finer
+    packet.duration = (packet.duration or 0) * finer
+    packet.pts, packet.dts = shown * finer + ticks, decoded * finer + ticks
+    if decoded_last is not None and packet.dts <= decoded_last:
+        packet.dts = min(packet.pts, decoded_last + 1)
+
+
+def _is_chapters(stream: Any, given: InputContainer) -> bool:
+    """MP4 shows its chapters a second time, as a stream of their titles, and writes that anew."""
+    chapters = len(given.chapters())
+    return stream.type == "data" and stream.codec_context is None and 0 < chapters == stream.frames
+
+
+def _held(stream: Any, suffix: str) -> bool:
+    """Whether a container takes a stream: it is asked, by writing a header of nothing else."""
+    for beside in _beside(stream):
+        try:
+            with av.open(io.BytesIO(), "w", format=format_of(suffix)) as container:
+                for one in (*beside, stream):
+                    container.add_stream_from_template(one)
+                container.start_encoding()
+        except (av.error.FFmpegError, ValueError, OSError):
+            continue
+        return True
+    return False
+
+
+def _beside(stream: Any) -> Iterator[list[Any]]:
+    """A header of one subtitle or attachment alone is refused by some containers that take it beside a picture."""
+    pictures = [one for one in stream.container.streams.video if one.codec_context is not None]
+    yield pictures[:1]
+    yield []
+
+
+def format_of(suffix: str) -> str:
+    """FFmpeg's name of the format that a suffix stands for, for containers that are held in memory."""
+    return {
+        ".mkv": "matroska",
+        ".ts": "mpegts",
+        ".mpg": "mpeg",
+        ".m2ts": "mpegts",
+        ".m4v": "mp4",
+        ".mka": "matroska",
+    }.get(suffix, suffix[1:])
+
+
+def _named(stream: Any) -> str:
+    codec = f" ({stream.codec_context.name})" if stream.codec_context is not None else ""
+    return f"stream {stream.index}, {stream.type}{codec}"
+
+
+def _moved(chapter: Any, delay: float) -> Any:
+    ticks = round(Fraction(delay) / chapter["time_base"])
+    return {**chapter, "start": max(0, chapter["start"] + ticks), "end": max(0, chapter["end"] + ticks)}

@@ -1,0 +1,100 @@
+"""What is written after a measurement, with measurements that are made up: sounds are looked at by their clicks."""
+
+import math
+
+import pytest
+import torch
+
+from avsync.alignment.drift import Drift
+from avsync.alignment.explain import Model
+from avsync.alignment.fix import correct, fix
+from avsync.alignment.offset import Estimate
+from avsync.errors import MediaError
+from avsync.media.read import read_frames
+from avsync.media.sound import read_audio
+from avsync.media.write import write_video
+from avsync.synthetic.fixtures import flash_and_click
+
+
+def said(offset, kind="constant", chance=0.9) -> Drift:
+    """A measurement that finds this."""
+    model = Model(kind, (-math.inf,), (offset,))
+    found = Estimate(0.0, 0, 0.5, torch.zeros(51), 90.0)
+    return (
+        Drift("clip", model, [], found, chance, 0.5, 0.0, [0.0])
+        if kind
+        else Drift("clip", model, [], None, None, 0.5, 0.0, [])
+    )
+
+
+class Says:
+    """Gives its answers one after the other."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+
+    def __call__(self, path):
+        self.asked.append(path)
+        return self.answers.pop(0)
+
+
+def clicks_late(path) -> float:
+    """Seconds from the first flash to the first click."""
+    flash = next(k for k, picture in read_frames(path) if picture.mean() > 128) / 25
+    return int((abs(read_audio(path)) > 0.4).argmax()) / 16_000 - flash
+
+
+@pytest.fixture
+def early(tmp_path):
+    flash_and_click(tmp_path / "early.mp4", seconds=2.0, offset=0.2)
+    return tmp_path / "early.mp4"
+
+
+@pytest.mark.parametrize("rewrite", [False, True])
+def test_what_was_measured_is_undone_and_measured_again(early, tmp_path, rewrite):
+    measured = Says(said(0.2), said(0.004))
+    done = correct(early, tmp_path / "out.mp4", measured, rewrite=rewrite)
+    assert done.action == ("rewritten" if rewrite else "shifted") and done.out == str(tmp_path / "out.mp4")
+    assert measured.asked[0] == early and measured.asked[1] != tmp_path / "out.mp4"  # before it has its name
+    assert clicks_late(tmp_path / "out.mp4") == pytest.approx(0, abs=0.01)
+
+
+def test_what_is_left_is_taken_off_in_a_second_try(early, tmp_path):
+    done = correct(early, tmp_path / "out.mp4", Says(said(0.15), said(0.05), said(0.0)))
+    assert done.action == "shifted" and clicks_late(tmp_path / "out.mp4") == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("after", [said(0.1), said(0.0, chance=0.2), said(0.3, kind="irregular")])
+def test_what_is_not_in_sync_afterwards_is_not_written(early, tmp_path, after):
+    done = correct(early, tmp_path / "out.mp4", Says(said(0.2), after, after))
+    assert done.action == "nothing" and "not in sync either" in done.why
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["early.mp4"]
+
+
+@pytest.mark.parametrize("first", [said(0.2, chance=0.4), said(0.2, kind="irregular"), said(0.0, kind="")])
+def test_what_is_undecided_changes_nothing(early, tmp_path, first):
+    done = correct(early, tmp_path / "out.mp4", Says(first))
+    assert done.action == "nothing" and done.why and not (tmp_path / "out.mp4").exists()
+
+
+def test_in_sync_is_copied_byte_by_byte_or_into_another_container(early, tmp_path):
+    for suffix in (".mp4", ".mkv"):
+        done = correct(early, tmp_path / f"out{suffix}", Says(said(0.019)))
+        assert done.action == "copied"
+    assert (tmp_path / "out.mp4").read_bytes() == early.read_bytes()
+    assert clicks_late(tmp_path / "out.mkv") == pytest.approx(clicks_late(early), abs=0.01)
+
+
+def test_in_sync_by_timestamps_alone_is_rewritten_for_those_who_ignore_them(tmp_path):
+    source = tmp_path / "late.mkv"
+    pictures = torch.zeros(50, 16, 16, 3, dtype=torch.uint8).numpy()
+    write_video(source, pictures, torch.zeros(32_000).numpy(), audio_offset=0.3)
+    assert correct(source, tmp_path / "out.mkv", Says(said(0.0), said(0.0)), rewrite=True).action == "rewritten"
+
+
+def test_an_error_names_the_file_that_was_meant(early, tmp_path):
+    with pytest.raises(MediaError, match=r"out\.avi: .avi files cannot say") as error:
+        correct(early, tmp_path / "out.avi", Says(said(0.2)))
+    assert ".out." not in str(error.value) and not (tmp_path / "out.avi").exists()
+    with pytest.raises(MediaError, match="no folder that may be written"):
+        fix(early, tmp_path / "absent" / "out.mp4", None, offset=0.1)

@@ -1,0 +1,308 @@
+"""Sound that is moved: by timestamps or in its samples, with all that is beside it, whole or not at all."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from flash_click import draw, draw_as_cameras_do, lag
+
+from avsync.errors import MediaError
+from avsync.media.atomic import whole_file
+from avsync.media.placement import Stretch
+from avsync.media.remux import shift_audio
+from avsync.media.rewrite import rewrite_audio
+from avsync.media.sound import read_audio
+from avsync.media.write import write_video
+
+MS = Fraction(1, 1000)
+
+
+def rich(path: Path) -> Path:
+    """A file with two languages, a subtitle, chapters, tags and, in Matroska, an attachment."""
+    plain = path.with_name(f"plain{path.suffix}")
+    draw(plain, audio_codec="aac", rate=48_000)
+    subtitle, text = ("mov_text", b"\0\5Hello") if path.suffix == ".mp4" else ("subrip", b"Hello")
+    with av.open(str(plain)) as given, av.open(str(path), "w") as written:
+        written.metadata.update({"title": "Tëst", "comment": "of all streams"})
+        copies = {stream.index: [written.add_stream_from_template(stream)] for stream in given.streams}
+        second = written.add_stream_from_template(given.streams.audio[0])
+        second.metadata["language"] = "deu"
+        second.disposition = av.stream.Disposition.comment
+        copies[given.streams.audio[0].index].append(second)
+        words = written.add_mux_stream(subtitle)
+        words.metadata["language"] = "fra"
+        if path.suffix == ".mkv":
+            written.add_attachment("font.txt", "text/plain", b"letters")
+        chapters = [("One", 0, 1000), ("Two", 1000, 2000)]
+        written.set_chapters(
+            [{"id": k, "start": a, "end": b, "time_base": MS, "metadata": {"title": name}}
+             for k, (name, a, b) in enumerate(chapters)]
+        )  # fmt: skip
+        for packet in given.demux():
+            for copy in copies[packet.stream.index] if packet.dts is not None else ():
+                written.mux(again(packet, copy))
+        said = av.Packet(text)
+        said.pts = said.dts = 500
+        said.duration, said.time_base, said.stream = 700, MS, words
+        written.mux(said)
+    return path
+
+
+def again(packet, stream):
+    """A packet's copy for another stream."""
+    copy = av.Packet(bytes(packet))
+    copy.pts, copy.dts, copy.duration, copy.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    copy.is_keyframe, copy.stream = packet.is_keyframe, stream
+    return copy
+
+
+def inside(path: Path) -> dict:
+    """What a file holds beside coded picture and sound."""
+    with av.open(str(path)) as container:
+        shown = [stream for stream in container.streams if stream.type != "data"]  # MP4's titles of chapters
+        told = {
+            "streams": [(stream.type, stream.metadata.get("language"), int(stream.disposition)) for stream in shown],
+            "chapters": [chapter["metadata"]["title"] for chapter in container.chapters()],
+            "tags": {key: container.metadata.get(key) for key in ("title", "comment")},
+            "second chapter": float(container.chapters()[1]["start"] * container.chapters()[1]["time_base"]),
+        }
+        said = [p for p in container.demux(container.streams.subtitles) if p.size and b"Hello" in bytes(p)]
+        told["said"] = float(said[0].pts * said[0].time_base)
+        return told
+
+
+@pytest.mark.parametrize("by", [0.3, -0.3])
+@pytest.mark.parametrize("how", ["timestamps", "samples"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_everything_beside_the_sound_survives_and_stays_with_the_picture(tmp_path, suffix, how, by):
+    source, target = rich(tmp_path / f"rich{suffix}"), tmp_path / f"out{suffix}"
+    if how == "timestamps":
+        assert shift_audio(source, target, by) == []
+    else:
+        assert rewrite_audio(source, target, [Stretch(0, by)]).left_out == []
+    before, after = inside(source), inside(target)
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.011)
+    moved = after.pop("said") - before.pop("said")
+    assert after.pop("second chapter") - before.pop("second chapter") == pytest.approx(moved, abs=0.03)
+    assert moved == pytest.approx(-by if how == "timestamps" and by < 0 else 0, abs=0.03)
+    assert before == after
+    if suffix == ".mkv":
+        with av.open(str(target)) as container:
+            assert [s.metadata["filename"] for s in container.streams.attachments] == ["font.txt"]
+
+
+def clicks(path: Path, stream: int) -> float:
+    """Container time of the click in an audio stream."""
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=stream):
+            loud = np.abs(frame.to_ndarray()[0]) > 0.2
+            if loud.any():
+                return float(frame.time) + int(loud.argmax()) / frame.sample_rate
+    raise AssertionError("no click")
+
+
+def test_both_languages_move_alike(tmp_path):
+    source, target = rich(tmp_path / "rich.mkv"), tmp_path / "out.mkv"
+    for move in (lambda: shift_audio(source, target, 0.2), lambda: rewrite_audio(source, target, [Stretch(0, 0.2)])):
+        move()
+        assert clicks(target, 0) == pytest.approx(clicks(target, 1), abs=0.003)
+
+
+def test_what_a_container_cannot_hold_is_told(tmp_path):
+    source = rich(tmp_path / "rich.mkv")
+    left = shift_audio(source, tmp_path / "out.mp4", 0.1)
+    assert len(left) == 2 and "subtitle" in left[0] and "attachment" in left[1]
+
+
+def counted(path: Path) -> float:
+    """Seconds from flash to click for a reader that counts frames and samples and knows no timestamps."""
+    with av.open(str(path)) as container:
+        light = [frame.to_ndarray(format="gray").mean() for frame in container.decode(video=0)]
+        rate = float(container.streams.video[0].average_rate)
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=16_000)
+    with av.open(str(path)) as container:
+        pieces = [p.to_ndarray()[0] for frame in container.decode(audio=0) for p in resampler.resample(frame)]
+    return int(np.argmax(np.abs(np.concatenate(pieces)) > 0.2)) / 16_000 - int(np.argmax(light)) / rate
+
+
+@pytest.mark.parametrize("by", [-0.3, 0.12, 0.0])
+@pytest.mark.parametrize(
+    ("suffix", "picture", "sound", "rate"),
+    [(".mp4", "libx264", "aac", 48_000), (".mov", "libx264", "pcm_s16le", 44_100), (".mkv", "libx264", "flac", 44_100),
+     (".mkv", "libx264", "libopus", 16_000), (".webm", "libvpx-vp9", "libopus", 48_000),
+     (".ts", "libx264", "aac", 48_000),
+     (".avi", "mpeg4", "libmp3lame", 44_100), (".avi", "mpeg4", "pcm_s16le", 16_000)],
+)  # fmt: skip
+def test_rewritten_sound_is_right_by_timestamps_and_by_counting(tmp_path, suffix, picture, sound, rate, by):
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    draw(source, rate=rate, video_codec=picture, audio_codec=sound)
+    (codec,) = rewrite_audio(source, target, [Stretch(0, by)]).codecs
+    assert codec[0] == codec[1]
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.004)
+    assert counted(target) == pytest.approx(by, abs=0.004)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts"])
+def test_pictures_that_depend_on_later_ones_keep_their_place(tmp_path, suffix):
+    source, moved, again = (tmp_path / f"{name}{suffix}" for name in ("in", "moved", "rewritten"))
+    draw_as_cameras_do(source, "libx264", "aac", options={"bf": "3"})
+    for by in (0.2, -0.2):
+        shift_audio(source, moved, by)
+        rewrite_audio(source, again, [Stretch(0, by)])
+        assert lag(moved) - lag(source) == pytest.approx(by, abs=0.011)
+        assert lag(again) - lag(source) == pytest.approx(by, abs=0.011)
+
+
+def test_a_start_time_becomes_silence_and_a_lead_is_cut(tmp_path):
+    for early in (0.4, -0.4):
+        draw(tmp_path / "in.mkv", audio_offset=-early)
+        rewrite_audio(tmp_path / "in.mkv", tmp_path / "out.mkv", [Stretch(0, early)])
+        assert counted(tmp_path / "out.mkv") == pytest.approx(0, abs=0.004)
+
+
+def test_a_codec_that_cannot_be_written_is_replaced_and_told(tmp_path):
+    draw(tmp_path / "in.mkv", audio_codec="flac", rate=48_000)
+    done = rewrite_audio(tmp_path / "in.mkv", tmp_path / "out.ts", [Stretch(0, 0.1)])
+    assert done.codecs == [("flac", "aac")]
+    assert lag(tmp_path / "out.ts") - lag(tmp_path / "in.mkv") == pytest.approx(0.1, abs=0.011)
+
+
+def test_a_drift_is_stretched_away_without_harm_to_the_sound(tmp_path):
+    """Clicks that come 1000 ppm too early, on a tone; stereo, whose right side is the left one upside down."""
+    rate, slope, seconds = 16_000, 0.001, 30.0
+    times = np.arange(round(seconds * rate)) / rate
+    true = (times + 0.0) / (1 - slope)  # the sound heard at t belongs to the picture of t / (1 - slope)
+    tone = 0.3 * np.sin(2 * np.pi * 440 * true).astype(np.float32)
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    write_video(source, (np.zeros((16, 16, 3), np.uint8) for _ in range(round(seconds * 25))), tone)
+    rewrite_audio(source, target, [Stretch(0.0, 0.0, slope)])
+    heard = read_audio(target)
+    right = 0.3 * np.sin(2 * np.pi * 440 * np.arange(len(heard)) / rate)
+    inner = slice(rate, len(heard) - rate)
+    assert len(heard) / rate == pytest.approx(seconds / (1 - slope), abs=0.01)
+    assert np.abs(heard - right)[inner].max() < 0.002
+
+
+def test_steps_are_undone_from_their_time_on(tmp_path):
+    rate = 16_000
+    sound = np.zeros(rate * 12, np.float32)
+    early = {2: 0.1, 5: -0.25, 9: 0.3}
+    for second, by in early.items():
+        first = round((second - by) * rate)
+        sound[first : first + 40] = 0.9
+    write_video(tmp_path / "in.mkv", (np.zeros((16, 16, 3), np.uint8) for _ in range(300)), sound)
+    moves = [Stretch(0.0, 0.1), Stretch(4.0, -0.25), Stretch(7.0, 0.3)]
+    rewrite_audio(tmp_path / "in.mkv", tmp_path / "out.mkv", moves)
+    heard = np.abs(read_audio(tmp_path / "out.mkv")) > 0.4
+    for second in early:
+        part = heard[round((second - 0.5) * rate) : round((second + 0.5) * rate)]
+        assert int(part.argmax()) / rate == pytest.approx(0.5, abs=0.001)
+
+
+KILLED = """
+import sys
+from avsync.media import {module} as module
+from avsync.media.copies import Copies
+from avsync.media.placement import Stretch
+take, count = Copies.take, 0
+def slowly(self, packet):
+    global count
+    count += 1
+    if count == 20:
+        print("now", flush=True)
+        import time; time.sleep(60)
+    take(self, packet)
+Copies.take = slowly
+{call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "call"),
+    [("remux", "module.shift_audio(sys.argv[1], sys.argv[2], 0.1)"),
+     ("rewrite", "module.rewrite_audio(sys.argv[1], sys.argv[2], [Stretch(0, 0.1)])")],
+)  # fmt: skip
+def test_killed_in_the_middle_there_is_no_output(tmp_path, module, call):
+    source, target = tmp_path / "in.mp4", tmp_path / "out" / "out.mp4"
+    target.parent.mkdir()
+    draw(source)
+    code = KILLED.format(module=module, call=call)
+    child = subprocess.Popen([sys.executable, "-c", code, source, target], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "now\n"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert not target.exists()
+    shift_audio(source, target, 0.1)  # what the dead one left does not stand in the way
+    assert lag(target) - lag(source) == pytest.approx(0.1, abs=0.011)
+
+
+FULL = """
+import resource, sys
+from avsync.errors import MediaError
+from avsync.media.placement import Stretch
+from avsync.media.remux import shift_audio
+from avsync.media.rewrite import rewrite_audio
+for share in sys.argv[3:]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share), resource.RLIM_INFINITY))
+    for move in (lambda: shift_audio(sys.argv[1], sys.argv[2], 0.1),
+                 lambda: rewrite_audio(sys.argv[1], sys.argv[2], [Stretch(0, 0.1)])):
+        try:
+            move()
+        except MediaError as error:
+            print(error)
+        else:
+            print("written")
+"""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_on_a_full_disk_there_is_an_error_and_no_output(tmp_path, suffix):
+    source, target = tmp_path / f"in{suffix}", tmp_path / "out" / f"out{suffix}"
+    target.parent.mkdir()
+    draw(source, seconds=6.0)
+    size = source.stat().st_size
+    limits = [size // 10, size // 2, size - 6000, size - 2000]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, source, target, *map(str, limits)], capture_output=True, text=True, check=True
+    )
+    said = done.stdout.splitlines()
+    assert len(said) == 8 and "written" not in said
+    assert all("make room" in line and os.strerror(errno.EFBIG) in line for line in said)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_whole_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(os, "fsync", lambda file: order.append("fsync"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: (order.append("replace"), replace(*paths)))
+    with whole_file(tmp_path / "a.txt") as partial:
+        partial.write_text("all")
+    assert order == ["fsync", "replace"] and (tmp_path / "a.txt").read_text() == "all"
+
+
+def test_avi_has_no_start_times_and_says_what_to_do(tmp_path):
+    draw(tmp_path / "in.avi")
+    with pytest.raises(MediaError, match="--rewrite-audio"):
+        shift_audio(tmp_path / "in.avi", tmp_path / "out.avi", 0.1)
+
+
+def test_long_sound_is_not_held(tmp_path):
+    """Placement forgets what it has read."""
+    import tracemalloc
+
+    source = tmp_path / "long.mkv"
+    write_video(source, (np.zeros((16, 16, 3), np.uint8) for _ in range(25 * 120)), np.zeros(16_000 * 120, np.float32))
+    tracemalloc.start()
+    rewrite_audio(source, tmp_path / "out.mkv", [Stretch(0, 0.3), Stretch(60, -0.3)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e6, f"{peak / 1e6:.1f} MB for 2 minutes, whose sound is 8 MB"
