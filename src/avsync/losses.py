@@ -1,4 +1,4 @@
-"""Losses: pure functions of embeddings, each with its paper, shapes and an example. B clips, N windows, D width."""
+"""Losses: pure functions, each with its paper, shapes and an example. B clips, N windows or pairs, D width."""
 
 from __future__ import annotations
 
@@ -109,6 +109,80 @@ def time_matching(
     to_audio = F.cross_entropy(logits.transpose(1, 2), right, reduction="none")
     to_video = F.cross_entropy(logits, right, reduction="none")
     return _mean((to_audio + to_video).flatten() / 2, None if weight is None else weight.flatten())
+
+
+def masked_mse(pred: Tensor, target: Tensor, mask: Tensor, normalised: bool = True) -> Tensor:
+    """Reconstruction of hidden patches: mean squared error of their pixels.
+
+    He et al., "Masked autoencoders are scalable vision learners", CVPR 2022. With targets normalised patch by patch,
+    chance is 1, when every pixel is taken for its patch's mean.
+
+    Args:
+        pred: (N, P, pixels).
+        target: (N, P, pixels).
+        mask: (N, P) 1 where a patch is hidden; others do not count.
+        normalised: Bring each patch of the target to zero mean and unit variance first.
+
+    Returns:
+        Scalar, 0 when nothing is hidden.
+
+    Example:
+        >>> x = torch.randn(2, 4, 256)
+        >>> masked_mse(x, x, torch.ones(2, 4), normalised=False).item()
+        0.0
+    """
+    pred, target = pred.float(), target.float()
+    if normalised:
+        variance, mean = torch.var_mean(target, dim=-1, keepdim=True)
+        target = (target - mean) / (variance + 1e-6).sqrt()
+    return _mean((pred - target).square().mean(dim=-1), mask)
+
+
+def info_nce(
+    a: Tensor,
+    v: Tensor,
+    temperature: float | Tensor,
+    both_ways: bool = True,
+    negatives: Tensor | None = None,
+    allowed: Tensor | None = None,
+) -> Tensor:
+    """Contrast of a batch: each picture must find its own sound among all sounds.
+
+    van den Oord et al., "Representation learning with contrastive predictive coding", 2018; CAV-MAE (Gong et al., ICLR
+    2023) takes this one way, from picture to sound, at a temperature of 0.05. Chance is the logarithm of the number of
+    candidates, log N, or log(N + K) with K more.
+
+    Args:
+        a: (N, D) sounds, of any length; they are scaled to 1.
+        v: (N, D) pictures, the same; row i belongs to row i of ``a``.
+        temperature: > 0, what cosines are divided by.
+        both_ways: Let each sound find its picture too, and take the mean of both.
+        negatives: (N, K, D) more sounds that picture i must not take for its own, such as the same clip's at other
+            times; candidates of picture i only. None for none.
+        allowed: (N, N) bool, whether sound j (column) is a candidate of picture i (row), and the other way round; each
+            one's own always is. None for all.
+
+    Returns:
+        Scalar.
+
+    Example:
+        >>> x = torch.eye(4)
+        >>> bool(info_nce(x, x, temperature=0.05) < 0.001)
+        True
+    """
+    a, v = F.normalize(a.float(), dim=-1), F.normalize(v.float(), dim=-1)
+    with torch.autocast(v.device.type, enabled=False):  # half precision cannot tell close cosines apart
+        logits = v @ a.T / temperature  # (N, N): row i holds the sounds for picture i
+    right = torch.arange(len(v), device=v.device)
+    if allowed is not None:
+        own = torch.eye(len(v), dtype=torch.bool, device=v.device)
+        logits = logits.masked_fill(~(allowed | own), float("-inf"))
+    to_audio = logits
+    if negatives is not None:
+        more = (v[:, None] * F.normalize(negatives.float(), dim=-1)).sum(dim=-1) / temperature
+        to_audio = torch.cat([logits, more], dim=1)  # (N, N + K)
+    loss = F.cross_entropy(to_audio, right)
+    return (loss + F.cross_entropy(logits.T, right)) / 2 if both_ways else loss
 
 
 def _mean(values: Tensor, weight: Tensor | None) -> Tensor:

@@ -27,7 +27,7 @@ from avsync.data.engine import Crash, run_all
 from avsync.data.shards import ShardError, decode_sample, read_index, verified_shards
 from avsync.data.verdicts import read_table, write_table
 from avsync.errors import AvsyncError
-from avsync.models.checkpoints import load
+from avsync.models.checkpoints import load_syncnet
 
 VERSION = 1
 """Raised whenever the same clips would get other scores."""
@@ -78,14 +78,14 @@ class Filter:
 
         Args:
             folder: Of shards.
-            checkpoint: Any of avsync's.
+            checkpoint: Any SyncNet of avsync's.
             scores: Folder for the scores of each shard; what is there of a run that was killed is not made again.
 
         Raises:
             ShardError: Missing or damaged shards, or a key that occurs twice.
             CheckpointError: It cannot be used.
         """
-        network = fingerprint(load(checkpoint)[0])
+        network = fingerprint(load_syncnet(checkpoint)[0])
         parts = self._parts(folder, checkpoint, network, scores)
         missing = {part.name: part for part in parts if not part.done()}
         scores.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def _score_shard(part: _Part) -> None:
 @cache
 def _loaded(checkpoint: Path, device: str, network: str) -> Any:
     """The network; ``network`` tells apart what lay at the same path at different times."""
-    return load(checkpoint, device)[0]
+    return load_syncnet(checkpoint, device)[0]
 
 
 def fingerprint(net: nn.Module) -> str:

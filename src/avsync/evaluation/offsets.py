@@ -32,7 +32,7 @@ from avsync.evaluation.protocols import (
 )
 from avsync.evaluation.report import write_report
 from avsync.media.atomic import whole_file
-from avsync.models.checkpoints import calibrate, load
+from avsync.models.checkpoints import calibrate, load_syncnet
 from avsync.models.syncnet import SyncNet
 
 MAX_SHIFT = 10
@@ -119,7 +119,7 @@ class OffsetEvaluation:
             What metrics.json holds: fractions in 0...1, errors in ms.
         """
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        net, _ = load(checkpoint, device)
+        net, _ = load_syncnet(checkpoint, device)
         known = self._measure(net, val, "calibrating")
         threshold = best_threshold(*self._pairs(known))
         chance = fit_chance(answers(known))

@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
@@ -22,6 +22,9 @@ from torch import nn
 
 from avsync.errors import AvsyncError
 from avsync.models.syncnet import SyncNet
+
+if TYPE_CHECKING:
+    from avsync.models.cav_mae import CavMae
 
 FORMAT = 1
 SAFE = ".safetensors"
@@ -89,8 +92,8 @@ def _read_safe(path: Path, map_location: Any) -> dict[str, Any]:
     return {"avsync": own, "state_dict": weights}
 
 
-def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[SyncNet, dict[str, Any]]:
-    """The network of a checkpoint, ready to measure, and its calibration.
+def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[SyncNet | CavMae, dict[str, Any]]:
+    """The network of a checkpoint, of whatever kind, ready to use, and its calibration.
 
     Args:
         path: A file that training or ``avsync export`` wrote; :func:`avsync.load` also takes names.
@@ -114,6 +117,30 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[SyncNet,
         reason = str(error).splitlines()[0][:120]
         raise CheckpointError(f"{path}: weights and config do not make a network ({reason}); give another") from error
     return net.to(device).eval(), own.get("calibration", {})
+
+
+def load_syncnet(path: str | Path, device: str | torch.device = "cpu") -> tuple[SyncNet, dict[str, Any]]:
+    """The same as :func:`load` for what measures offsets.
+
+    Raises:
+        CheckpointError: As there, or the network is of another kind.
+    """
+    net, calibration = load(path, device)
+    return require_syncnet(net, path), calibration
+
+
+def require_syncnet(net: nn.Module, name: str | Path) -> SyncNet:
+    """``net``, if it can measure offsets.
+
+    Raises:
+        CheckpointError: It is of another kind.
+    """
+    if not isinstance(net, SyncNet):
+        raise CheckpointError(
+            f"{name} holds a {type(net).__name__}, which matches scenes; an offset is measured with a SyncNet, "
+            "such as a run of model=syncnet"
+        )
+    return net
 
 
 def calibrate(path: Path, calibration: dict[str, Any]) -> None:
