@@ -1,10 +1,11 @@
-"""Many talkers into a folder: in parallel, only what is not there yet, the same files for the same arguments."""
+"""Many drawn videos into a folder: in parallel, only what is not there yet, the same for the same arguments."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,22 @@ from avsync.synthetic.texts import SPLITS
 
 _SEED_STEP = 1_000_000
 _ROOM = Path(__file__).parent
+_NOT_DRAWING = ("generate.py", "fixtures.py", "__init__.py")
+
+
+@dataclass(frozen=True)
+class _Sort:
+    """What is drawn: its name in the plural, the function that writes one video and gives its truth, its code."""
+
+    name: str
+    write: Callable[..., dict[str, Any]]
+    shortest: float
+    code: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class _Job:
+    sort: _Sort
     folder: Path
     split: str
     number: int
@@ -78,33 +91,90 @@ def generate_talkers(  # noqa: PLR0913 - a data set is described in one call, al
         MediaError: A folder cannot be written to.
     """
     counts = dict(zip(SPLITS, (train, val, test), strict=True))
-    _check(counts, seconds, seed)
-    out = Path(out)
-    fingerprint = _fingerprint(seconds, seed)
+    return _generate(_TALKERS, Path(out), counts, seconds, seed, (workers, quiet))
+
+
+def generate_events(  # noqa: PLR0913 - as above
+    out: str | Path,
+    *,
+    train: int,
+    val: int = 0,
+    test: int = 0,
+    seconds: float = 4.0,
+    seed: int = 0,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Path:
+    """The same for videos of things that sound when they act, see :mod:`avsync.synthetic.events`.
+
+    The kinds of things take turns: 160 videos show each of 16 kinds ten times, some of them beside another one.
+
+    Args:
+        out: Folder; made if missing.
+        train: Videos, each of other things in another place, for training.
+        val: For validation.
+        test: For the test.
+        seconds: Length of each.
+        seed: Of everything.
+        workers: Processes; None takes every core.
+        quiet: No progress bar.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        AvsyncError: An argument makes no sense.
+        MediaError: A folder cannot be written to.
+    """
+    counts = dict(zip(SPLITS, (train, val, test), strict=True))
+    return _generate(_EVENTS, Path(out), counts, seconds, seed, (workers, quiet))
+
+
+def _write_talker(path: Path, **what: Any) -> dict[str, Any]:
+    from avsync.synthetic.talker import draw_talker
+
+    return draw_talker(path, **what)
+
+
+def _write_events(path: Path, **what: Any) -> dict[str, Any]:
+    from avsync.synthetic.events.clip import draw_clip
+
+    return draw_clip(path, **what)
+
+
+_TALKERS = _Sort("talkers", _write_talker, 0.2, tuple(_ROOM.glob("*.py")))
+_EVENTS = _Sort("events", _write_events, 1.0, tuple((_ROOM / "events").glob("*.py")))
+
+
+def _generate(
+    sort: _Sort, out: Path, counts: dict[str, int], seconds: float, seed: int, how: tuple[int | None, bool]
+) -> Path:
+    _check(sort, counts, seconds, seed)
+    fingerprint = _fingerprint(sort, seconds, seed)
     jobs = []
     for split, count in counts.items():
         folder = out / split
         folder.mkdir(parents=True, exist_ok=True)
-        jobs += [_Job(folder, split, number, seconds, seed, fingerprint) for number in range(count)]
+        jobs += [_Job(sort, folder, split, number, seconds, seed, fingerprint) for number in range(count)]
     _remove_others(out, jobs)
     missing = [job for job in jobs if not _is_done(job)]
     if missing:
-        _draw_all(missing, len(jobs), workers, quiet)
+        _draw_all(missing, len(jobs), *how)
     return out
 
 
-def _check(counts: dict[str, int], seconds: float, seed: int) -> None:
+def _check(sort: _Sort, counts: dict[str, int], seconds: float, seed: int) -> None:
     for split, count in counts.items():
         if not 0 <= count < _SEED_STEP:
             raise AvsyncError(f"{count} {split} videos cannot be drawn; a number from 0 to {_SEED_STEP - 1} is needed")
-    if not seconds >= 0.2:
-        raise AvsyncError(f"videos of {seconds} s are too short to talk in; give at least 0.2 s")
+    if not seconds >= sort.shortest:
+        raise AvsyncError(f"{sort.name} in {seconds} s have no time to do anything; give at least {sort.shortest} s")
     if seed < 0:
         raise AvsyncError(f"seed {seed} is negative; give 0 or more")
 
 
 def _draw_all(missing: list[_Job], total: int, workers: int | None, quiet: bool) -> None:
-    columns = (TextColumn("drawing talkers"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(f"drawing {missing[0].sort.name}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     parallel = joblib.Parallel(n_jobs=workers or os.cpu_count() or 1, return_as="generator_unordered")
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=total, completed=total - len(missing))
@@ -116,13 +186,11 @@ def _draw(job: _Job) -> None:
     """One video, then its truth: a truth file says that its video is complete."""
     import cv2
 
-    from avsync.synthetic.talker import draw_talker
-
     cv2.setNumThreads(1)  # there is already a process a core
     job.truth.unlink(missing_ok=True)
     truth: dict[str, Any] = {"key": job.key, "fingerprint": job.fingerprint, "seconds": job.seconds}
-    person = job.seed * _SEED_STEP + job.number
-    truth |= draw_talker(job.video, seed=person, split=job.split, seconds=job.seconds)
+    seed = job.seed * _SEED_STEP + job.number
+    truth |= job.sort.write(job.video, seed=seed, split=job.split, seconds=job.seconds)
     truth["bytes"] = job.video.stat().st_size
     with whole_file(job.truth) as temporary:
         temporary.write_text(json.dumps(truth, ensure_ascii=False), encoding="utf-8")
@@ -136,11 +204,11 @@ def _is_done(job: _Job) -> bool:
         return False
 
 
-def _fingerprint(seconds: float, seed: int) -> str:
+def _fingerprint(sort: _Sort, seconds: float, seed: int) -> str:
     """Of the arguments and of the code that draws: other code draws other pictures."""
     digest = hashlib.sha256(json.dumps([float(seconds), int(seed)]).encode())
-    for path in sorted(_ROOM.glob("*.py")):
-        if path.name not in ("generate.py", "fixtures.py", "__init__.py"):
+    for path in sorted(sort.code):
+        if path.name not in _NOT_DRAWING:
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
