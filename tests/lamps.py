@@ -15,8 +15,11 @@ KINDS = ("low", "middle", "high", "top")
 SIZE = 64
 
 
-def draw_lamps(seed: int, seconds: float = 2.0) -> dict:
-    """A clip as a shard holds it: every 0.4 s another of four lamps, 0.32 s long."""
+def draw_lamps(seed: int, seconds: float = 2.0, own: bool = False) -> dict:
+    """A clip as a shard holds it: every 0.4 s another of four lamps, 0.32 s long.
+
+    With ``own`` every clip has a wall of its own colour and a hum of its own pitch too.
+    """
     draw = np.random.default_rng(seed)
     length, every, lit = clock.frames(seconds), 10, 8
     order = draw.integers(0, len(KINDS), -(-length // every))
@@ -24,6 +27,9 @@ def draw_lamps(seed: int, seconds: float = 2.0) -> dict:
     frames = np.full((length, SIZE, SIZE, 3), draw.integers(20, 60), np.uint8)
     audio = 0.003 * draw.standard_normal(length * clock.SAMPLES_PER_FRAME)
     times = np.arange(len(audio)) / clock.SAMPLE_RATE
+    if own:
+        frames[:] = draw.integers(0, 200, 3)
+        audio += 0.3 * np.sin(2 * np.pi * draw.uniform(3000, 7000) * times)
     for place, kind in enumerate(order):
         first, last = place * every, min(length, place * every + lit)
         row, column = divmod(int(kind), 2)
@@ -39,7 +45,7 @@ def draw_lamps(seed: int, seconds: float = 2.0) -> dict:
     }
 
 
-def write_lamps(folder: Path, seeds: range, seconds: float = 2.0, shard_samples: int = 6) -> Path:
+def write_lamps(folder: Path, seeds: range, shard_samples: int = 6, own: bool = False) -> Path:
     """Shards of drawn lamps in ``folder``."""
-    write_shards((draw_lamps(seed, seconds) for seed in seeds), folder, shard_samples)
+    write_shards((draw_lamps(seed, own=own) for seed in seeds), folder, shard_samples)
     return folder

@@ -117,14 +117,8 @@ def test_a_later_loader_begins_where_it_is_told(folder):
     straight = module(folder).train_dataloader()
     list(straight)
     later = module(folder)
-    later.trainer = type("Trainer", (), {"world_size": 1, "num_devices": 1, "fit_loop": _progress(completed=6)})()
+    later.load_state_dict({"batches": 6})
     assert all(same(*pair) for pair in zip(straight, later.train_dataloader(), strict=True))
-
-
-def _progress(completed):
-    total = type("Total", (), {"completed": completed, "ready": completed})()
-    loop = type("Loop", (), {"batch_progress": type("Progress", (), {"total": total})()})()
-    return type("Fit", (), {"epoch_loop": loop})()
 
 
 def test_labels_are_multi_hot_in_the_order_given(folder, tmp_path):

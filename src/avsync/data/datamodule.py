@@ -82,7 +82,15 @@ class ClipsDataModule(pl.LightningDataModule):
         self.make, self.augment = make, augment
         self.segment_frames, self.segments_per_clip = clock.frames(segment), segments_per_clip
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed, self.verdicts = seed, verdicts
+        self.seed, self.verdicts, self.begun = seed, verdicts, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""
+        return {"batches": batches_done(self.trainer)}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The loader made next begins there."""
+        self.begun = state_dict["batches"]
 
     def prepare_data(self) -> None:
         """Make the data where it is missing."""
@@ -96,7 +104,7 @@ class ClipsDataModule(pl.LightningDataModule):
         clips = verdicts.kept(clips) if verdicts else clips
         kept = f" that {self.verdicts} keeps" if verdicts else ""
         batches = full_batches(self.train, clips, self.segments_per_clip, self.batch_size, ranks(self.trainer), kept)
-        done = passes(self.trainer, batches)
+        done = self.begun // batches
         stages = [
             ShuffledShards([shard for folder in self.train for shard in verified_shards(folder)], self.seed, done),
             wds.tarfile_to_samples(),

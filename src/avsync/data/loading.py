@@ -136,9 +136,6 @@ def ranks(trainer: pl.Trainer | None) -> int:
     return trainer.world_size if trainer is not None else 1
 
 
-def passes(trainer: pl.Trainer | None, batches: int) -> int:
-    """Epochs of ``batches`` that a training which is gone on with has behind it."""
-    if trainer is None:
-        return 0
-    # the number of its epoch is not settled yet when Lightning asks for the loader
-    return trainer.fit_loop.epoch_loop.batch_progress.total.completed // batches
+def batches_done(trainer: pl.Trainer | None) -> int:
+    """Training batches behind a trainer, in all its epochs; what a data module adds to a checkpoint."""
+    return trainer.fit_loop.epoch_loop.batch_progress.total.completed if trainer is not None else 0

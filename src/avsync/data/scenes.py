@@ -17,7 +17,7 @@ import torch
 import webdataset as wds
 from torch import nn
 
-from avsync.data.loading import Batches, Mix, ShuffledShards, clips_in, full_batches, loader, passes, paths, ranks
+from avsync.data.loading import Batches, Mix, ShuffledShards, batches_done, clips_in, full_batches, loader, paths, ranks
 from avsync.data.scene import EvenInstants, RandomInstants, SceneReader, Scenes, read_labels, stack_scenes
 from avsync.data.shards import ShardError, verified_shards
 from avsync.errors import AvsyncError
@@ -88,7 +88,15 @@ class ScenesDataModule(pl.LightningDataModule):
         self.labels = read_labels(labels)
         self.read = SceneReader(decoded_frames, size, seconds, self.labels)
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed, self.cache = seed, cache
+        self.seed, self.cache, self.begun = seed, cache, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""
+        return {"batches": batches_done(self.trainer)}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The loader made next begins there."""
+        self.begun = state_dict["batches"]
 
     def prepare_data(self) -> None:
         """Make the data where it is missing."""
@@ -99,7 +107,7 @@ class ScenesDataModule(pl.LightningDataModule):
         """An epoch is every clip once, in random order, with ``samples_per_clip`` samples each."""
         clips, devices = clips_in(self.train), ranks(self.trainer)
         batches = full_batches(self.train, clips, self.samples_per_clip, self.batch_size, devices)
-        done = passes(self.trainer, batches)
+        done = self.begun // batches
         urls = [shard for folder in self.train for shard in verified_shards(folder)]
         stages = [
             ShuffledShards(urls, self.seed, done),

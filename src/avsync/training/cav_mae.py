@@ -22,7 +22,7 @@ from avsync.models.cav_mae import CavMae
 from avsync.models.checkpoints import FORMAT
 from avsync.training.contrast import everywhere, numbered, recall, told_apart
 from avsync.training.schedule import with_schedule
-from avsync.training.transfer import initialise, parts
+from avsync.training.transfer import begin, parts
 
 
 class CavMaeTraining(pl.LightningModule):
@@ -38,7 +38,7 @@ class CavMaeTraining(pl.LightningModule):
         both_ways: Pictures choose among sounds and sounds among pictures; otherwise only one of them, as in the paper.
         global_local: Contrast the mean of the patches too, and take the mean of both contrasts.
         temporal_gap: Seconds from which on other frames of the same clip are negatives too; None leaves them out.
-        init_from: What the network begins with: a checkpoint, or None.
+        init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
         freeze: Parts of the network that stay as they are.
         seed: Of the masks.
 
@@ -86,7 +86,7 @@ class CavMaeTraining(pl.LightningModule):
         if stage != "fit":
             return
         if self.init_from is not None:
-            initialise(self.net, self.init_from)
+            begin(self.net, self.init_from)
         for part in parts(self.net, self.freeze_parts):
             part.requires_grad_(False)
 
