@@ -28,12 +28,16 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module")
-def speed():
-    spec = importlib.util.spec_from_file_location("training_speed", ROOT / "benchmarks" / "training_speed.py")
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def speed():
+    return loaded("training_speed")
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -52,3 +56,28 @@ def test_whole_clips_and_window_by_window_give_the_same_embeddings(speed, model)
 def test_a_row_is_measured(speed):
     told = speed.measure("syncnet", "both", "cpu", segments=1, seconds=0.6, steps=1)
     assert set(told) == {"whole", "plain", "memory"} and all(value > 0 for value in told.values())
+
+
+@pytest.fixture(scope="module")
+def step():
+    return loaded("cav_mae_step")
+
+
+@pytest.mark.parametrize("model", ["cav_mae_sync", "cav_mae"])
+def test_a_step_of_cav_mae_and_the_straightforward_one_give_the_same(step, model):
+    net = step.build("tiny", model)
+    windows, pictures = step.inputs(net, 2, "cpu")
+    hidden = (
+        net.masking.hide_audio(2, net.audio_grid, windows.device),
+        net.masking.hide_video(2, net.video_grid, windows.device),
+    )
+    net.masking.hide_audio, net.masking.hide_video = (lambda *_, each=each: each for each in hidden)
+    with torch.inference_mode():
+        ours, plain = net(windows, pictures), step.straightforward(net, windows, pictures, hidden)
+    for one, other in zip(ours, plain, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_a_step_is_measured(step):
+    told = step.measure("tiny", batch=2, device="cpu", steps=1)
+    assert all(row["seconds"] > row["optimizer"] > 0 for row in told.values()) and told["ours"]["flops"] > 1e9

@@ -100,3 +100,76 @@ def test_segments_of_one_clip_are_no_candidates_of_each_other():
     known = losses.time_matching(video, video, torch.tensor(50.0), across=True, clip=torch.tensor([0, 1, 0]))
     unknown = losses.time_matching(video, video, torch.tensor(50.0), across=True)
     assert known < 1e-3 < 0.4 < unknown
+
+
+def entropy_loop(a, v, temperature, both_ways, negatives=None, allowed=None):
+    """The contrast, one clip and one candidate at a time."""
+
+    def cosine(one, other):
+        return float(one @ other / one.norm() / other.norm()) / temperature
+
+    def may(i, j):
+        return i == j or allowed is None or bool(allowed[i, j])
+
+    costs = []
+    for i in range(len(v)):
+        sounds = [math.exp(cosine(v[i], a[j])) for j in range(len(a)) if may(i, j)]
+        sounds += [math.exp(cosine(v[i], more)) for more in (negatives[i] if negatives is not None else ())]
+        pictures = [math.exp(cosine(v[j], a[i])) for j in range(len(v)) if may(j, i)]
+        own = cosine(v[i], a[i])
+        to_audio, to_video = math.log(sum(sounds)) - own, math.log(sum(pictures)) - own
+        costs.append((to_audio + to_video) / 2 if both_ways else to_audio)
+    return sum(costs) / len(costs)
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+@pytest.mark.parametrize("more", [None, 4])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_contrast_is_that_of_a_loop(both_ways, more, masked):
+    draw = torch.Generator().manual_seed(0)
+    a, v = torch.randn(5, 8, generator=draw), torch.randn(5, 8, generator=draw)
+    negatives = None if more is None else torch.randn(5, more, 8, generator=draw)
+    allowed = torch.rand(5, 5, generator=draw) < 0.5 if masked else None
+    expected = entropy_loop(a, v, 0.3, both_ways, negatives, allowed)
+    assert losses.info_nce(a, v, 0.3, both_ways, negatives, allowed) == pytest.approx(expected, rel=1e-4)
+
+
+def test_one_way_is_from_picture_to_sound():
+    pictures = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    sounds = torch.tensor([[1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
+    one = losses.info_nce(sounds, pictures, 0.05, both_ways=False)
+    assert one == pytest.approx(entropy_loop(sounds, pictures, 0.05, False), rel=1e-4)
+    assert losses.info_nce(pictures, sounds, 0.05, both_ways=False) != pytest.approx(float(one), rel=1e-2)
+
+
+def test_the_contrast_of_uninformative_embeddings_is_the_logarithm_of_the_candidates():
+    same = torch.ones(6, 4)
+    assert losses.info_nce(same, same, 0.05) == pytest.approx(math.log(6), rel=1e-4)
+    assert losses.info_nce(same, same, 0.05, False, torch.ones(6, 3, 4)) == pytest.approx(math.log(9), rel=1e-4)
+
+
+def test_defect_6_what_is_no_candidate_counts_for_nothing():
+    """With only its own left, a picture cannot be wrong, whatever the others are."""
+    draw = torch.Generator().manual_seed(0)
+    a, v = torch.randn(4, 8, generator=draw), torch.randn(4, 8, generator=draw)
+    assert losses.info_nce(a, v, 0.05, allowed=torch.zeros(4, 4, dtype=torch.bool)) == 0
+
+
+def test_reconstruction_counts_what_was_hidden_only():
+    draw = torch.Generator().manual_seed(0)
+    target, mask = torch.randn(2, 4, 16, generator=draw), torch.tensor([[1.0, 0, 0, 1], [0, 1, 0, 0]])
+    wrong = target + 100 * (1 - mask)[..., None]
+    assert losses.masked_mse(wrong, target, mask, normalised=False) == 0
+    assert losses.masked_mse(target + 2 * mask[..., None], target, mask, normalised=False) == pytest.approx(4)
+    assert losses.masked_mse(target, target, torch.zeros(2, 4)) == 0
+
+
+def test_normalised_reconstruction_does_not_depend_on_light_and_contrast():
+    draw = torch.Generator().manual_seed(0)
+    target, mask = torch.randn(2, 4, 256, generator=draw), torch.ones(2, 4)
+    pred = torch.randn(2, 4, 256, generator=draw)
+    one = losses.masked_mse(pred, target, mask)
+    assert losses.masked_mse(pred, 7 * target - 3, mask) == pytest.approx(float(one), rel=1e-4)
+    assert losses.masked_mse(torch.zeros_like(pred), target, mask) == pytest.approx(
+        1, rel=0.01
+    )  # the documented chance

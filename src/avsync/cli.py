@@ -76,7 +76,7 @@ def _add_sets(verbs: Any) -> None:
 
 def _add_checkpoints(verbs: Any) -> None:
     weights = verbs.add_parser("import", help="turn weights that others released into a checkpoint")
-    weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model")
+    weights.add_argument("file", metavar="FILE", help="as downloaded: syncnet_v2.model, cav_mae_sync.pth")
     weights.add_argument("out", metavar="OUT.ckpt", help="what --checkpoint then takes")
     weights.set_defaults(run=_import)
 
@@ -100,9 +100,11 @@ def _offset(options: argparse.Namespace) -> int:
 
     from avsync.alignment.measure import measure  # torch takes seconds: not for --help
     from avsync.evaluation.runs import default_checkpoint
+    from avsync.models.checkpoints import require_syncnet
     from avsync.models.shipped import load
 
     loaded = load(options.checkpoint or default_checkpoint())
+    net = require_syncnet(loaded.net, loaded.name)
     given: dict[str, Any] = {"crop": options.crop, "min_chance": options.min_chance}
     if not options.json:
         print(f"checkpoint: {loaded.name}")
@@ -112,7 +114,7 @@ def _offset(options: argparse.Namespace) -> int:
         try:
             with Progress(transient=True, console=console, disable=not console.is_terminal) as bar:
                 shown = partial(_show, bar, bar.add_task(Path(file).name, total=1.0))
-                result = measure(file, loaded.net, loaded.calibration, **given, progress=shown)
+                result = measure(file, net, loaded.calibration, **given, progress=shown)
         except AvsyncError as error:
             _complain(error)
             status = 2
@@ -186,7 +188,8 @@ def _import(options: argparse.Namespace) -> int:
     from avsync.models.imports import import_weights
 
     name = import_weights(Path(options.file), Path(options.out))
-    print(f"{options.out}: {name}, ready for --checkpoint")
+    use = "checkpoint=" if name.startswith("cav_mae") else "--checkpoint"
+    print(f"{options.out}: {name}, ready for {use}")
     return 0
 
 

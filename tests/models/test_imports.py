@@ -53,7 +53,7 @@ WRONG = {
     "a number": (lambda state: 3, "something else than tensors"),
     "a checkpoint": (lambda state: {"state_dict": state, "epoch": 3}, "something else than tensors"),
     "numbered tensors": (lambda state: {0: torch.zeros(1)}, "something else than tensors"),
-    "nothing": (lambda state: {}, "none of the networks known (syncnet_v2)"),
+    "nothing": (lambda state: {}, "none of the networks known (syncnet_v2, cav_mae, cav_mae_sync)"),
     "another network": (lambda state: {"face_encoder.0.weight": torch.zeros(1)}, "none of the networks known"),
     "one stream": (lambda state: {k: v for k, v in state.items() if "aud" in k}, "none of the networks known"),
     "a tensor too few": (lambda state: without(state, "netcnnlip.4.bias"), "lacks netcnnlip.4.bias"),

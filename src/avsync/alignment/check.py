@@ -11,6 +11,7 @@ import torch
 
 from avsync.alignment.measure import measure_clip
 from avsync.models import shipped
+from avsync.models.checkpoints import require_syncnet
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class SyncCheck:
     """The optional stage of preparation that LatentSync's pipeline has (SyncNet's confidence and offset decide).
 
     Args:
-        checkpoint: Any of avsync's, by path or name.
+        checkpoint: Any SyncNet of avsync's, by path or name.
         search: Largest offset tried, in frames.
 
     Attributes:
@@ -30,7 +31,7 @@ class SyncCheck:
     content: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
-        _loaded(self.checkpoint)  # a wrong path is told before any file is read
+        require_syncnet(_loaded(self.checkpoint).net, self.checkpoint)  # a wrong path is told before any file is read
         # another network under the same name gives other clips
         read = shipped.find(self.checkpoint).read_bytes()
         object.__setattr__(self, "content", hashlib.sha256(read).hexdigest()[:16])
@@ -44,7 +45,8 @@ class SyncCheck:
         """
         torch.set_num_threads(1)  # there is already a process a core
         loaded = _loaded(self.checkpoint)
-        result = measure_clip(frames, audio, loaded.net, loaded.calibration, search=self.search)
+        net = require_syncnet(loaded.net, loaded.name)
+        result = measure_clip(frames, audio, net, loaded.calibration, search=self.search)
         if result.estimate is None:
             return None, 0.0
         return result.estimate.frames if result.decided() else None, result.estimate.confidence

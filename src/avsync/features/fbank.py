@@ -73,7 +73,6 @@ def triangles(mels: int) -> Tensor:
 
     The highest bin, half the sample rate, counts for nothing, as in Kaldi.
     """
-
     low, high = (1127 * math.log1p(hertz / 700) for hertz in (LOWEST, SAMPLE_RATE / 2))
     corner = torch.linspace(low, high, mels + 2, dtype=torch.float64)
     hertz = torch.arange(N_FFT // 2, dtype=torch.float64) * SAMPLE_RATE / N_FFT

@@ -1,21 +1,20 @@
-"""CAV-MAE and CAV-MAE Sync: masked reconstruction and contrast of sound and picture, in one network.
+r"""CAV-MAE and CAV-MAE Sync: masked reconstruction and contrast of sound and picture, in one network.
 
 Gong et al., "Contrastive audio-visual masked autoencoder", ICLR 2023; Araujo et al., "CAV-MAE Sync: Improving
 contrastive audio-visual mask autoencoders via fine-grained alignment", CVPR 2025. Which of the two it is, its
 configuration says: CAV-MAE hears the whole clip with every picture and contrasts the mean of the patches; the Sync
 variant hears the seconds around a picture, contrasts a global token and has registers.
 
-                 sound                    picture
-                   |                         |
-      [global] visible patches   [global] visible patches      + positions, modality
-      [registers]  |                         |  [registers]
-              audio blocks              video blocks           registers are dropped
-                   |\\___________   __________/|
-                   |            \\ /           |
-                 joint         joint        joint              the same block, three sets of norms;
-               norms: audio  norms: joint  norms: video        in the middle both without global tokens
-                   |             |             |
-                token_a       decoder       token_v            contrast | reconstruction | contrast
+               sound                              picture
+                 |                                   |
+     [global] visible patches           [global] visible patches      + positions, modality
+          [registers] |                       | [registers]           dropped after these blocks:
+              audio blocks                video blocks
+                 |       \                   /       |
+                 |        without global tokens      |
+               joint            joint              joint              the same blocks, a set of norms for each
+                 |                |                  |
+              token_a          decoder            token_v             contrast, reconstruction, contrast
 
 B clips, F frames of each, N of both together, S samples, L feature steps of a window, D width. The sound's grid of
 patches is (frequency, time), the picture's (height, width).
@@ -221,7 +220,8 @@ class CavMae(nn.Module):
         return patchify(windows.transpose(1, 2)[:, None]), grid
 
     def _cut_video(self, pictures: Tensor) -> tuple[Tensor, Grid]:
-        return patchify(pictures), _grid("pixels", pictures.shape[2], pictures.shape[3])
+        grid = _grid("pixels", pictures.shape[2], pictures.shape[3])
+        return patchify(pictures), grid
 
     def _filled(self, steps: Tensor, length: int) -> Tensor:
         """(N, M, mels) followed by silence up to ``length`` steps."""

@@ -110,7 +110,7 @@ class Joint(nn.Module):
         self.blocks = nn.ModuleList(Block(size.width, size.heads, PARTS) for _ in range(size.joint_depth))
         self.heads = nn.ModuleDict(
             {
-                name: nn.ModuleList(Block(size.width, size.heads) for _ in range(contrastive_heads))
+                name: nn.Sequential(*(Block(size.width, size.heads) for _ in range(contrastive_heads)))
                 for name in ("audio", "video")
             }
         )
@@ -120,13 +120,11 @@ class Joint(nn.Module):
     def forward(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
         """Any of ``audio``, ``video``, ``joint``, (N, T, D) each, to the same; none sees the others."""
         for block in self.blocks:
-            parts = block.each(parts)
-        done = {}
-        for name, tokens in parts.items():
-            for block in self.heads[name] if name in self.heads else ():
-                tokens = block(tokens)
-            done[name] = self.norms[name](tokens)
-        return done
+            parts = block.each(parts)  # type: ignore[operator]
+        return {name: self.norms[name](self._headed(name, tokens)) for name, tokens in parts.items()}
+
+    def _headed(self, name: str, tokens: Tensor) -> Tensor:
+        return self.heads[name](tokens) if name in self.heads else tokens
 
 
 class Decoder(nn.Module):

@@ -86,8 +86,8 @@ def _fill(block: nn.Module, given: dict[str, Tensor], name: str) -> None:
 
 
 def _copy(module: nn.Module, given: dict[str, Tensor], name: str) -> None:
-    module.weight.copy_(given[f"{name}.weight"])  # type: ignore[union-attr, operator]
-    module.bias.copy_(given[f"{name}.bias"])  # type: ignore[union-attr, operator]
+    module.weight.copy_(given[f"{name}.weight"])  # type: ignore[operator]
+    module.bias.copy_(given[f"{name}.bias"])  # type: ignore[operator]
 
 
 def _place(positions: Positions, table: Tensor) -> None:

@@ -13,12 +13,15 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avsync import models
 from avsync.models import checkpoints
 from avsync.models.checkpoints import CheckpointError
 from avsync.models.syncnet import SyncNet
+
+if TYPE_CHECKING:
+    from avsync.models.cav_mae import CavMae
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Loaded:
         card: The model card in Markdown, empty if there is none.
     """
 
-    net: SyncNet
+    net: SyncNet | CavMae
     calibration: dict[str, Any]
     name: str
     card: str
@@ -127,15 +130,21 @@ def export(source: str | Path, folder: Path, card: str | None = None, half: bool
     return folder
 
 
-def _card(name: str, net: SyncNet, calibration: dict[str, Any], path: Path) -> str:
+def _card(name: str, net: SyncNet | CavMae, calibration: dict[str, Any], path: Path) -> str:
     """What a checkpoint and its run tell of themselves."""
+    if isinstance(net, SyncNet):
+        what = "A two-tower network for audio-visual synchronization"
+        sees = f"Face crops of {net.face_size} x {net.face_size} pixels at 25 frames a second"
+    else:
+        what = "A masked autoencoder with contrast for sound and picture of scenes"
+        sees = "Pictures of {} x {} pixels".format(*(16 * side for side in net.video_grid))
     lines = [
         f"# {name}",
         "",
-        "A two-tower network for audio-visual synchronization, made with avsync.",
+        f"{what}, made with avsync.",
         "",
         f"- {sum(parameter.numel() for parameter in net.parameters()) / 1e6:.1f} M parameters",
-        f"- Face crops of {net.face_size} x {net.face_size} pixels at 25 frames a second, sound at 16 kHz",
+        f"- {sees}, sound at 16 kHz",
         f"- {'Calibrated' if 'chance' in calibration else 'Not calibrated'}",
         "",
         "```python",

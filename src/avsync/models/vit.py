@@ -1,7 +1,6 @@
 """Vision transformers' parts: patches, positions on a grid, attention, blocks with several sets of norms.
 
-Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. N inputs, C planes, h w = P patches of 16 x 16, T tokens,
-D width.
+Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. N inputs, C planes, h w = P patches, T tokens, D width.
 """
 
 from __future__ import annotations
@@ -80,8 +79,19 @@ class Attention(nn.Module):
     def forward(self, tokens: Tensor, lengths: list[int]) -> Tensor:
         """(N, T, D) to the same; stretches of ``lengths`` tokens look each only at itself."""
         qkv = self.qkv(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, N, heads, T, D / heads)
-        seen = [F.scaled_dot_product_attention(*part) for part in qkv.split(lengths, dim=3)]
+        seen = [attend(*part) for part in qkv.split(lengths, dim=3)]
         return self.proj(joined(seen, dim=2).transpose(1, 2).flatten(2))
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Scaled dot products, (N, heads, T, D / heads) each to the same.
+
+    Fused, but for bfloat16 on a CPU: there the fused way back takes 2 to 6 times as long as products (torch 2.11).
+    """
+    if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
+        alike = queries * queries.shape[-1] ** -0.5 @ keys.transpose(-2, -1)  # (N, heads, T, T)
+        return alike.softmax(dim=-1) @ values
+    return F.scaled_dot_product_attention(queries, keys, values)
 
 
 class Block(nn.Module):

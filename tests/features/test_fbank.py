@@ -1,0 +1,61 @@
+import pytest
+import torch
+import torchaudio
+
+from avsync.features.fbank import Fbank
+from avsync.features.picture import MEAN, STD, Picture
+
+
+def kaldi(audio: torch.Tensor) -> torch.Tensor:
+    """One clip, as CAV-MAE's loader makes its features."""
+    bands = torchaudio.compliance.kaldi.fbank(
+        (audio - audio.mean())[None], htk_compat=True, sample_frequency=16_000, use_energy=False,
+        window_type="hanning", num_mel_bins=128, dither=0.0, frame_shift=10,
+    )  # fmt: skip
+    return (bands + 5.081) / 4.4849
+
+
+@pytest.mark.parametrize("samples", [400, 16_000, 160_000])
+def test_it_is_kaldis_filter_bank(samples):
+    draw = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, samples, generator=draw) * torch.tensor([[0.3], [0.001]]) + 0.1
+    tone = torch.sin(torch.arange(samples) * 0.7)[None].expand(1, -1)
+    audio = torch.cat([noise, 0.2 * tone * (torch.arange(samples) % 8000 < 4000)])
+    bands = Fbank()(audio)
+    assert bands.shape == (3, 1 + (samples - 400) // 160, 128)
+    for ours, clip in zip(bands, audio, strict=True):
+        assert torch.allclose(ours, kaldi(clip), atol=1e-4)
+
+
+def test_silence_is_as_told_and_too_little_is_filled_up():
+    features = Fbank()
+    assert (features(torch.zeros(2, 1600)) == features.silence).all()
+    assert features(torch.randn(2, 100)).shape == (2, 1, 128)
+
+
+def test_half_precision_around_it_changes_nothing():
+    audio = 0.1 * torch.randn(1, 16_000)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = Fbank()(audio)
+    assert half.dtype == torch.float32 and torch.equal(half, Fbank()(audio))
+
+
+def test_pictures_are_normalised_and_shown_as_they_were():
+    frames = torch.randint(0, 256, (2, 3, 64, 64, 3), dtype=torch.uint8)
+    features = Picture(64)
+    pictures = features(frames)
+    assert pictures.shape == (2, 3, 3, 64, 64)
+    expected = (frames[1, 2, 5, 7] / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+    assert torch.allclose(pictures[1, 2, :, 5, 7], expected, atol=1e-5)
+    assert torch.equal(features.shown(pictures), frames)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 90), (90, 64), (37, 41), (128, 300)])
+def test_the_middle_of_other_pictures_is_seen(height, width):
+    frames = torch.zeros(1, height, width, 3, dtype=torch.uint8)
+    side = min(height, width)
+    frames[:, height // 2 - side // 4 : height // 2 + side // 4, width // 2 - side // 4 : width // 2 + side // 4] = 200
+    seen = Picture(64).shown(Picture(64)(frames))[0, ..., 0].float()
+    assert seen.shape == (64, 64)
+    assert seen[32, 32] == 200 and seen[4, 32] == seen[32, 4] == seen[60, 32] == seen[32, 60] == 0
+    assert (seen > 100).sum() == pytest.approx(32 * 32, rel=0.15)
