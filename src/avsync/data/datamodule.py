@@ -22,11 +22,11 @@ from avsync.data.loading import (
     Batches,
     Mix,
     ShuffledShards,
+    batches_done,
     clips_in,
     full_batches,
     loader,
     own_random,
-    passes,
     paths,
     ranks,
 )
