@@ -137,9 +137,9 @@ def _write_talker(path: Path, **what: Any) -> dict[str, Any]:
 
 
 def _write_events(path: Path, **what: Any) -> dict[str, Any]:
-    from avsync.synthetic.events.clip import draw_clip
+    from avsync.synthetic.events.video import draw_events
 
-    return draw_clip(path, **what)
+    return draw_events(path, **what)
 
 
 _TALKERS = _Sort("talkers", _write_talker, 0.2, tuple(_ROOM.glob("*.py")))

@@ -53,8 +53,8 @@ class Part:
     draw: np.random.Generator = field(repr=False)
 
     def pitch(self, middle: float) -> float:
-        """Hz for a thing of this size, ``middle`` for one of middle size: an octave up or down at the extremes."""
-        return float(middle * 2 ** (1 - 2 * self.size))
+        """Hz for a thing of this size, ``middle`` for a middle one: nearly an octave up or down at the extremes."""
+        return float(middle * 2 ** (0.9 - 1.8 * self.size))
 
     def loudness(self) -> float:
         """Factor for a thing of this size."""
@@ -65,7 +65,7 @@ class Thing(Protocol):
     """A thing in its own coordinates: it fills about -0.5..0.5 each way, and stands on y = 0.5 if it stands."""
 
     def sound(self) -> np.ndarray:
-        """(S,) float32 at 16 kHz: all that is heard of it, silence where no event is."""
+        """(S,) float32 at 16 kHz: what is heard of it, silence between events; other noise each time."""
 
     def paint(self, brush: Brush, time: float) -> None:
         """How it looks at ``time`` s."""
@@ -126,7 +126,7 @@ def puff(brush: Brush, x: float, y: float, time: float, events: Sequence[Event],
     age, strength = since(time, events)
     if age > 0.26:
         return
-    grown = (0.25 + 0.75 * min(1.0, age / 0.2)) * strength
+    grown = (0.5 + 0.5 * min(1.0, age / 0.24)) * strength
     for side in (-1, 1):
         for k in (1, 2):
             reach, high = 0.13 * k * grown, 0.05 * (3 - k) * grown

@@ -8,7 +8,7 @@ import numpy as np
 
 from avsync.clock import SAMPLE_RATE, samples
 from avsync.synthetic.events import sounds
-from avsync.synthetic.events.acting import Part, active, lift, puff, smooth
+from avsync.synthetic.events.acting import Part, active, level, lift, puff
 from avsync.synthetic.events.brush import Brush, Colour, blend, shade
 from avsync.synthetic.events.materials import knock
 
@@ -79,8 +79,8 @@ class Footsteps:
         index = bisect_right(self.starts, time + 1e-6)
         share, strength = self._swing(time, index)
         hip = -0.02 + 0.02 * np.sin(np.pi * share)
-        swung = (-0.17 + 0.34 * smooth(share), 0.44 - (0.1 + 0.16 * strength) * np.sin(np.pi * share))
-        stood = (0.17 - 0.34 * smooth(share), 0.44)
+        swung = (-0.17 + 0.34 * share, 0.44 - (0.1 + 0.16 * strength) * np.sin(np.pi * share))
+        stood = (0.17 - 0.34 * share, 0.44)
         feet = (swung, stood) if index % 2 else (stood, swung)
         trousers = shade(part.accent, 0.55)
         self._leg(brush, hip, feet[0], shade(trousers, 0.7))
@@ -121,22 +121,24 @@ class Bird:
             times = np.arange(samples(call.end - call.start)) / SAMPLE_RATE
             sweep = 1 + 0.2 * np.sin(2 * np.pi * self.trills * times) + 0.25 * (part.vary[2] - 0.5) * times / 0.2
             voice = sounds.tone(part.pitch(2700) * sweep.clip(0.5, 1.5), (1.0, 0.2))
-            made.append((call.start, (0.1 + 0.35 * call.strength) * voice * sounds.envelope(len(times), 0.006, 0.03)))
+            made.append((call.start, (0.15 + 0.45 * call.strength) * voice * sounds.envelope(len(times), 0.006, 0.03)))
         return part.loudness() * sounds.track(part.seconds, made)
 
     def paint(self, brush: Brush, time: float) -> None:
         """Branch, tail, body, head with the beak; the throat swells."""
         part = self.part
         call = active(time, part.events)
-        wide = call.strength if call else 0.0
+        wide = call.strength * level(time, call) if call else 0.0
+        flutter = float(np.sin(2 * np.pi * self.trills * (time - call.start))) if call else 0.0
         brush.line([(-0.5, 0.4), (0.0, 0.36), (0.5, 0.42)], 0.06, (92, 64, 42))
-        brush.polygon([(-0.26, 0.1), (-0.5, 0.2), (-0.46, 0.3), (-0.2, 0.24)], shade(part.accent, 0.7))
+        tail = brush.at(-0.2, 0.17, angle=0.25 * wide * flutter)
+        tail.polygon([(-0.06, -0.07), (-0.3, 0.03), (-0.26, 0.13), (0, 0.07)], shade(part.accent, 0.7))
         brush.ellipse(-0.04, 0.12, 0.28, 0.21, part.accent, angle=-0.35)
-        brush.ellipse(-0.1, 0.12, 0.17, 0.1, shade(part.accent, 0.7), angle=-0.1)
+        brush.ellipse(-0.1, 0.12 - 0.04 * wide, 0.17, 0.1, shade(part.accent, 0.7), angle=-0.1 + 0.5 * wide * flutter)
         brush.line([(-0.04, 0.3), (-0.04, 0.38)], 0.03, (216, 140, 50))
         brush.line([(0.06, 0.3), (0.06, 0.38)], 0.03, (216, 140, 50))
-        head = brush.at(0.16, -0.14, angle=-0.3 * wide)
-        gape = 0.65 * wide
+        head = brush.at(0.16, -0.14 - 0.02 * wide * flutter, angle=-0.3 * wide)
+        gape = 0.65 * wide * (0.75 + 0.25 * flutter)
         for side in (-1, 1):
             beak = head.at(0.12, 0.02, angle=side * gape)
             beak.polygon([(0, -0.05), (0.24, 0.0), (0, 0.05)], (236, 170, 40) if side < 0 else (206, 140, 30))
@@ -160,7 +162,8 @@ class Dog:
             pitch = part.pitch(330) * (1.25 - 0.5 * times / max(times[-1], 0.01))
             throat = part.pitch(900)
             gains = [np.exp(-(((k * part.pitch(330) - throat) / throat) ** 2)) for k in range(1, 13)]
-            voice = 0.5 * sounds.tone(pitch, gains) + 0.4 * sounds.hiss(len(times) / SAMPLE_RATE, throat, 3 * throat, part.draw)[: len(times)]  # fmt: skip
+            rough = sounds.hiss(bark.end - bark.start, throat, 3 * throat, part.draw)[: len(times)]
+            voice = 0.5 * sounds.tone(pitch, gains) + 0.4 * rough
             made.append((bark.start, (0.12 + 0.4 * bark.strength) * voice * sounds.envelope(len(times), 0.006, 0.08)))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -168,7 +171,7 @@ class Dog:
         """Neck, ear, head, and the jaw that opens."""
         part = self.part
         bark = active(time, part.events)
-        wide = bark.strength if bark else 0.0
+        wide = bark.strength * level(time, bark) if bark else 0.0
         fur = blend((70, 46, 30), (214, 178, 130), float(part.vary[0]))
         brush.polygon([(-0.44, 0.5), (-0.36, -0.02), (0.0, 0.1), (0.06, 0.5)], fur)
         brush.polygon([(-0.4, 0.24), (0.02, 0.3), (0.02, 0.38), (-0.41, 0.32)], part.accent)

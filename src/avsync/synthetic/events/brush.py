@@ -71,7 +71,7 @@ class Brush:
         if edge:
             cv2.polylines(self.picture, [corners], True, shade(colour, 0.6), 1, cv2.LINE_AA, _SHIFT)
         if self.mask is not None:
-            cv2.fillPoly(self.mask, [corners], int(self.sounding), cv2.LINE_8, _SHIFT + 1)
+            cv2.fillPoly(self.mask, [corners], (int(self.sounding),), cv2.LINE_8, _SHIFT + 1)
 
     def line(self, points: Points | np.ndarray, width: float, colour: Colour) -> None:
         """An open line, ``width`` in the thing's units."""
@@ -80,7 +80,7 @@ class Brush:
         cv2.polylines(self.picture, [corners], False, colour, max(1, round(thick)), cv2.LINE_AA, _SHIFT)
         if self.mask is not None:
             thin = max(1, round(thick / MASK_STEP))
-            cv2.polylines(self.mask, [corners], False, int(self.sounding), thin, cv2.LINE_8, _SHIFT + 1)
+            cv2.polylines(self.mask, [corners], False, (int(self.sounding),), thin, cv2.LINE_8, _SHIFT + 1)
 
     def disc(self, x: float, y: float, radius: float, colour: Colour, edge: bool = True) -> None:
         """A filled circle."""
@@ -106,7 +106,7 @@ class Brush:
         axes = tuple(max(1, round(abs(self._turn) * radius * (1 << _SHIFT))) for radius in radii)
         cv2.ellipse(self.picture, centre, axes, degrees, 0, 360, colour, thick, cv2.LINE_AA, _SHIFT)
         if self.mask is not None:
-            cv2.ellipse(self.mask, centre, axes, degrees, 0, 360, int(self.sounding), thick, cv2.LINE_8, _SHIFT + 1)
+            cv2.ellipse(self.mask, centre, axes, degrees, 0, 360, (int(self.sounding),), thick, cv2.LINE_8, _SHIFT + 1)
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float) -> None:
         """Light in the air: brightens the picture, hides nothing, is not in the mask."""

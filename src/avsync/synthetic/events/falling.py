@@ -31,7 +31,7 @@ class Ball:
     def paint(self, brush: Brush, time: float) -> None:
         """Ground, shadow, ball (flat at the contact), the hand above."""
         part, radius = self.part, self.radius
-        height = 0.85 * lift(time, part.events, fall=0.2, rest=0.45) * (1 - 2 * radius)
+        height = 0.85 * lift(time, part.events, fall=0.16, rest=0.45) * (1 - 2 * radius)
         brush.ellipse(0, 0.48, 0.36, 0.05, (110, 104, 98), edge=False)
         brush.ellipse(0, 0.48, radius * (1.1 - 0.6 * height), 0.03, (52, 50, 50), edge=False)
         puff(brush, 0, 0.47, time, part.events, (226, 220, 206))
@@ -49,11 +49,11 @@ class Ball:
     def _hand(self, time: float) -> float:
         """Height of the hand: with the ball, but it stays behind when the ball falls and waits for it."""
         for hit in self.part.events:
-            if 0 < hit.start - time <= 0.2:
+            if 0 < hit.start - time <= 0.16:
                 return hit.strength
         age, strength = since(time, self.part.events)
         waits = 0.45 + (strength - 0.45) * float(np.exp(-age / 0.08)) if strength else 0.45
-        return max(waits, lift(time, self.part.events, fall=0.2, rest=0.45))
+        return max(waits, lift(time, self.part.events, fall=0.16, rest=0.45))
 
 
 class Drops:
@@ -61,7 +61,7 @@ class Drops:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.fall = 0.2
+        self.fall = 0.16
 
     def sound(self) -> np.ndarray:
         """A bubble's rising tone after a short splash."""
@@ -80,14 +80,17 @@ class Drops:
         """Tap, drop, bowl, rings on the water and what splashes."""
         part = self.part
         steel, water = (150, 158, 168), (84, 150, 206)
-        brush.polygon([(0.5, -0.46), (0.06, -0.46), (-0.06, -0.4), (-0.06, -0.28), (0.06, -0.28), (0.08, -0.36), (0.5, -0.36)], steel)  # fmt: skip
+        spout = [(0.06, -0.46), (-0.06, -0.4), (-0.06, -0.28), (0.06, -0.28), (0.08, -0.36)]
+        brush.polygon([(0.5, -0.46), *spout, (0.5, -0.36)], steel)
         brush.polygon([(0.2, -0.5), (0.34, -0.5), (0.31, -0.44), (0.23, -0.44)], part.accent)
         brush.polygon([(-0.44, 0.2), (0.44, 0.2), (0.3, 0.5), (-0.3, 0.5)], part.accent)
         brush.ellipse(0, 0.2, 0.44, 0.12, shade(part.accent, 0.7))
         brush.ellipse(0, 0.21, 0.4, 0.1, water)
         age, strength = since(time, part.events)
+        if age < 0.08:
+            brush.ellipse(0, 0.2, 0.1 + 0.16 * strength, 0.04 + 0.05 * strength, (236, 246, 252), edge=False)
         for k in range(3):
-            grown = 1.1 * age - 0.09 * k + 0.06
+            grown = 0.9 * age - 0.09 * k + 0.06
             if 0.04 < grown < 0.15 + 0.25 * strength:
                 brush.ring(0, 0.21, grown, 0.26 * grown, (214, 236, 250))
         if age < 0.2:
@@ -139,7 +142,7 @@ class Door:
         corners = [(-0.28, -0.45), (right, -0.45 - taller), (right, 0.5 + taller), (-0.28, 0.5)]
         frame.polygon(corners, leaf)
         for low, high in ((-0.36, -0.02), (0.08, 0.4)):
-            panel = [(-0.28 + 0.2 * wide, low), (-0.28 + 0.8 * wide, low), (-0.28 + 0.8 * wide, high), (-0.28 + 0.2 * wide, high)]  # fmt: skip
-            frame.polygon(panel, shade(leaf, 0.8))
+            near, far = -0.28 + 0.2 * wide, -0.28 + 0.8 * wide
+            frame.polygon([(near, low), (far, low), (far, high), (near, high)], shade(leaf, 0.8))
         frame.disc(-0.28 + 0.9 * wide, 0.03, 0.03, (226, 196, 96))
         puff(frame, 0.31, 0.5, time, part.events, (220, 214, 204))

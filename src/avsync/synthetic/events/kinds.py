@@ -107,7 +107,7 @@ def _hits(kind: Kind, margin: float, room: float, draw: np.random.Generator) -> 
 
 
 def _stretches(kind: Kind, margin: float, room: float, draw: np.random.Generator) -> tuple[Event, ...]:
-    made = []
+    made: list[Event] = []
     time = margin + draw.uniform(0, 0.2) * room
     end = margin + room
     while time + kind.shortest <= end and len(made) < 2 * _MOST * max(1.0, room / 4):

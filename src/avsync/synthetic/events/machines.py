@@ -25,7 +25,7 @@ class Siren:
 
     def phase(self, times: np.ndarray, start: float) -> np.ndarray:
         """-1..1: of tone and light."""
-        turn = np.sin(2 * np.pi * self.rate * (times - start) - np.pi / 2)
+        turn = np.cos(2 * np.pi * self.rate * (times - start))
         return np.sign(turn) if self.lamp == 0 else turn
 
     def sound(self) -> np.ndarray:
@@ -38,7 +38,7 @@ class Siren:
             voice = sounds.tone(part.pitch(760) * bend, (1.0, 0.5, 0.35, 0.2, 0.1))
             if self.lamp == 2:
                 voice *= (0.55 + 0.45 * phase).astype(np.float32)
-            made.append((stretch.start, 0.32 * stretch.strength * voice * sounds.envelope(len(times), 0.01, 0.03)))
+            made.append((stretch.start, 0.5 * stretch.strength * voice * sounds.envelope(len(times), 0.01, 0.03)))
         return part.loudness() * sounds.track(part.seconds, made)
 
     def paint(self, brush: Brush, time: float) -> None:
@@ -49,7 +49,7 @@ class Siren:
         brush.polygon([(-0.36, 0.5), (-0.3, 0.3), (0.3, 0.3), (0.36, 0.5)], part.accent)
         brush.polygon([(-0.2, 0.5), (-0.16, 0.38), (0.16, 0.38), (0.2, 0.5)], shade(part.accent, 0.5))
         if stretch is not None:
-            bright = float(0.55 + 0.45 * self.phase(np.array(time), stretch.start))
+            bright = float(0.65 + 0.35 * self.phase(np.array(time), stretch.start))
         dome = [(-0.24, 0.3), (-0.24, -0.02), (-0.14, -0.16), (0.14, -0.16), (0.24, -0.02), (0.24, 0.3)]
         brush.polygon(dome, shade(colour, 0.35 + 0.5 * bright))
         brush.line([(-0.15, -0.04), (-0.15, 0.22)], 0.04, shade(colour, 0.9))
@@ -92,16 +92,16 @@ class Engine:
         jolt = 0.0
         if running is not None:
             turns = self.fires(running.strength) / 5
-            jolt = 0.02 * power * (0.5 + running.strength) * float(np.sin(2 * np.pi * turns * time))
+            jolt = 0.03 * power * (0.5 + running.strength) * float(np.sin(2 * np.pi * turns * time))
             for k in range(4):
                 age = (time * (2 + 2 * running.strength) + 0.25 * k) % 1.0
-                grown = (0.03 + 0.08 * age) * (0.6 + 0.6 * running.strength) * power
+                grown = (0.05 + 0.09 * age) * (0.6 + 0.6 * running.strength) * power
                 grey = (150 + 60 * age, 150 + 60 * age, 154 + 60 * age)
                 brush.disc(-0.46 - 0.16 * age, 0.3 - 0.3 * age, grown, grey, edge=False)
         brush.line([(-0.48, 0.36), (-0.36, 0.36)], 0.045, (70, 70, 76))
         body = brush.at(0, jolt)
-        shape = [(-0.42, 0.4), (-0.42, 0.12), (-0.26, 0.08), (-0.16, -0.14), (0.14, -0.14), (0.26, 0.1), (0.46, 0.16), (0.48, 0.4)]  # fmt: skip
-        body.polygon(shape, part.accent)
+        roof = [(-0.42, 0.12), (-0.26, 0.08), (-0.16, -0.14), (0.14, -0.14), (0.26, 0.1)]
+        body.polygon([(-0.42, 0.4), *roof, (0.46, 0.16), (0.48, 0.4)], part.accent)
         body.polygon([(-0.2, 0.08), (-0.12, -0.08), (0.11, -0.08), (0.2, 0.08)], (176, 206, 222))
         body.line([(0.0, -0.08), (0.0, 0.36)], 0.02, shade(part.accent, 0.6))
         body.disc(0.45, 0.22, 0.04, (255, 244, 170) if running else (180, 176, 150))
@@ -184,7 +184,7 @@ class Saw:
             push = sounds.hiss(stretch.end - stretch.start, middle, 2.2 * middle, part.draw)[:count]
             pull = sounds.hiss(stretch.end - stretch.start, 0.5 * middle, 1.2 * middle, part.draw)[:count]
             voice = np.where(speed > 0, push, pull) * np.abs(speed) ** 1.5
-            gain = 0.12 * (0.4 + 0.6 * stretch.strength)
+            gain = 0.3 * (0.4 + 0.6 * stretch.strength)
             made.append((stretch.start, gain * voice * sounds.envelope(count, 0.006, 0.03)))
         return (part.loudness() * sounds.track(part.seconds, made)).astype(np.float32)
 
@@ -192,9 +192,7 @@ class Saw:
         """Trestle, log, saw with its handle, sawdust."""
         part = self.part
         stretch = active(time, part.events)
-        place, depth = 0.0, -0.02
-        if stretch is not None:
-            place = float(np.sin(2 * np.pi * self.rate(stretch.strength) * (time - stretch.start)))
+        place, depth = self._place(time), -0.02
         for x in (-0.25, 0.2):
             brush.line([(x - 0.1, 0.5), (x + 0.1, 0.1)], 0.05, (120, 84, 50))
             brush.line([(x + 0.1, 0.5), (x - 0.1, 0.1)], 0.05, (120, 84, 50))
@@ -208,3 +206,12 @@ class Saw:
         blade.polygon([(-0.34, -0.06), (0.28, -0.16), (0.28, 0.08), (-0.34, 0.08)], (196, 202, 210))
         blade.polygon([(0.26, -0.2), (0.42, -0.16), (0.44, 0.06), (0.26, 0.1)], part.accent)
         blade.disc(0.36, -0.05, 0.04, (224, 176, 140))
+
+    def _place(self, time: float) -> float:
+        """-1..1: how far the saw is pushed; after a stretch it goes slowly back to the middle."""
+        begun = [stretch for stretch in self.part.events if stretch.start <= time]
+        if not begun:
+            return 0.0
+        last = begun[-1]
+        place = np.sin(2 * np.pi * self.rate(last.strength) * (min(time, last.end) - last.start))
+        return float(place) * max(0.0, 1 - max(0.0, time - last.end) / 0.3)

@@ -176,7 +176,7 @@ class String:
             frequency = part.pitch(260)
             ratios = tuple(k * (1 + 0.0004 * k * k) for k in range(1, 11))
             voice = sounds.ring(frequency, ratios, decay=0.28, strength=0.5 + 0.5 * hit.strength, damping=0.8)
-            made.append((hit.start, (0.15 + 0.6 * hit.strength**1.3) * voice))
+            made.append((hit.start, (0.1 + 0.35 * hit.strength**1.3) * voice))
         return part.loudness() * sounds.track(part.seconds, made)
 
     def paint(self, brush: Brush, time: float) -> None:

@@ -1,24 +1,17 @@
-"""One video of things that sound when they act, and everything that is true about it."""
+"""Everything about a video of things that sound, but its pixels: which things, where, when, and in what room."""
 
 from __future__ import annotations
 
-import base64
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from scipy.signal import fftconvolve
 
 from avsync import clock
-from avsync.media.write import write_video
 from avsync.synthetic.events import sounds
-from avsync.synthetic.events.acting import Part, Thing, active
+from avsync.synthetic.events.acting import Part, Thing
 from avsync.synthetic.events.backdrop import draw_backdrop
-from avsync.synthetic.events.brush import MASK_STEP, Brush
 from avsync.synthetic.events.kinds import TABLE, make_thing
 from avsync.synthetic.events.names import KINDS
 from avsync.synthetic.events.passers import Passer, draw_passer
@@ -27,8 +20,8 @@ from avsync.synthetic.texts import SPLITS
 WIDTH, HEIGHT = 160, 128
 BOTH = 0.2
 """Share of the clips in which a second thing sounds."""
-_BORDER = 8
-_NOISES = 4
+BORDER = 8
+NOISES = 4
 
 
 @dataclass(frozen=True)
@@ -39,6 +32,7 @@ class Placed:
         label: Its kind.
         thing: What paints it and makes its sound.
         part: What it was given.
+        sound: (S,) float32: what it alone gives, before the room and the microphone.
         x: Pixel of its middle.
         y: Likewise.
         scale: Pixels of its height.
@@ -48,6 +42,7 @@ class Placed:
     label: str
     thing: Thing
     part: Part
+    sound: np.ndarray
     x: float
     y: float
     scale: float
@@ -74,7 +69,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Clip:
+class Take:
     """A scene about to be filmed: nothing left to chance but the camera's noise.
 
     Attributes:
@@ -108,7 +103,7 @@ class Clip:
         return sorted([event.start, event.end, one.label] for one in self.placed for event in one.part.events)
 
 
-def make_clip(*, seed: int, split: str, seconds: float, kind: str | None = None, alone: bool | None = None) -> Clip:
+def make_take(*, seed: int, split: str, seconds: float, kind: str | None = None, alone: bool | None = None) -> Take:
     """Everything about a video but its pixels.
 
     Args:
@@ -119,7 +114,7 @@ def make_clip(*, seed: int, split: str, seconds: float, kind: str | None = None,
         alone: True for one thing and nothing else that moves; False for a second one that sounds; default by chance.
 
     Returns:
-        The clip; the same for the same arguments.
+        The take; the same for the same arguments.
     """
     streams = np.random.SeedSequence([seed, SPLITS.index(split)]).spawn(5)
     acts, place, moves, room, film = (np.random.default_rng(stream) for stream in streams)
@@ -133,12 +128,12 @@ def make_clip(*, seed: int, split: str, seconds: float, kind: str | None = None,
     placed = _place(names, made, floor, place)
     passers = [draw_passer(WIDTH, HEIGHT, floor, moves) for _ in range(0 if alone else int(moves.integers(0, 4)))]
     front = [one for one in passers if one.name in ("balloon", "leaf") and one.scale < 24]
-    size = (WIDTH + 2 * _BORDER, HEIGHT + 2 * _BORDER)
-    backdrop, surroundings = draw_backdrop(*size, floor + _BORDER, place)
-    sound, snr = _record([one.thing.sound() for one in placed if one.part.events], room)
+    size = (WIDTH + 2 * BORDER, HEIGHT + 2 * BORDER)
+    backdrop, surroundings = draw_backdrop(*size, floor + BORDER, place)
+    sound, snr = _record([one.sound for one in placed], room)
     behind = tuple(one for one in passers if one not in front)
     camera = _camera(clock.frames(seconds) or 1, film)
-    return Clip(placed, behind, tuple(front), backdrop, surroundings, sound, snr, camera)
+    return Take(placed, behind, tuple(front), backdrop, surroundings, sound, snr, camera)
 
 
 def _place(names: list[str], made: list[tuple[Thing, Part]], floor: int, draw: np.random.Generator) -> tuple:
@@ -153,7 +148,9 @@ def _place(names: list[str], made: list[tuple[Thing, Part]], floor: int, draw: n
         low = draw.uniform(max(floor + 2, scale), HEIGHT - 3) - scale / 2
         high = draw.uniform(scale / 2 + 2, max(scale / 2 + 3, min(floor, HEIGHT - scale / 2)))
         y = low if TABLE[name].stands else high
-        placed.append(Placed(name, thing, part, float(x), float(y), float(scale), bool(draw.random() < 0.5)))
+        placed.append(
+            Placed(name, thing, part, thing.sound(), float(x), float(y), float(scale), bool(draw.random() < 0.5))
+        )
     return tuple(placed)
 
 
@@ -175,100 +172,11 @@ def _record(voices: list[np.ndarray], draw: np.random.Generator) -> tuple[np.nda
 def _camera(count: int, draw: np.random.Generator) -> Camera:
     level = draw.uniform(0.5, 4.0)
     shape = (HEIGHT + 16, WIDTH + 16, 3)
-    noises = [np.round(level * draw.standard_normal(shape, np.float32)).astype(np.int16) for _ in range(_NOISES)]
+    noises = [np.round(level * draw.standard_normal(shape, np.float32)).astype(np.int16) for _ in range(NOISES)]
     exposure, warm = draw.uniform(0.82, 1.12), draw.normal(0, 0.04)
     times = np.arange(count) / clock.FPS
     rates, phases = draw.uniform(0.03, 0.2, (2, 2)), draw.uniform(0, 2 * np.pi, (2, 2))
     waves = np.sin(2 * np.pi * rates * times[:, None, None] + phases).mean(2)
-    drift = waves * draw.uniform(0, 0.9 * _BORDER, 2)
+    drift = waves * draw.uniform(0, 0.9 * BORDER, 2)
     tint = (float(exposure * (1 + warm)), float(exposure), float(exposure * (1 - warm)))
     return Camera(noises, tint, drift, int(draw.integers(18, 26)), int(draw.integers(2**31)))
-
-
-def film(clip: Clip) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Frames (H, W, 3) uint8 RGB, each with the mask (H / 2, W / 2) bool of what sounds then, None if nothing does."""
-    camera = clip.camera
-    table = (np.arange(256)[:, None] * np.array(camera.tint)).clip(0, 255).astype(np.uint8)[None]
-    draw = np.random.default_rng(camera.seed)
-    for k, (x, y) in enumerate(camera.drift):
-        centre = (WIDTH / 2 + _BORDER - 0.5 - x, HEIGHT / 2 + _BORDER - 0.5 - y)
-        picture = cv2.getRectSubPix(clip.backdrop, (WIDTH, HEIGHT), centre)
-        mask = _paint(clip, picture, clock.seconds(k), complex(x, y))
-        top, left = draw.integers(0, 16, 2)
-        noise = camera.noises[draw.integers(_NOISES)][top : top + HEIGHT, left : left + WIDTH]
-        yield cv2.add(cv2.LUT(picture, table), noise, dtype=cv2.CV_8U), mask
-
-
-def _paint(clip: Clip, picture: np.ndarray, time: float, drift: complex) -> np.ndarray | None:
-    # a frame lasts 40 ms: it shows the contact that is nearest to it
-    sounding = [active(time + 0.5 / clock.FPS, one.part.events) is not None for one in clip.placed]
-    mask = np.zeros((HEIGHT // MASK_STEP, WIDTH // MASK_STEP), np.uint8) if any(sounding) else None
-    brush = Brush(picture, mask, origin=drift)
-    for passer in clip.behind:
-        passer.paint(brush, time)
-    for one, sounds_now in zip(clip.placed, sounding, strict=True):
-        own = Brush(picture, mask, sounds_now, origin=drift)
-        one.thing.paint(own.at(one.x, one.y, one.scale, mirrored=one.mirrored), time)
-    for passer in clip.before:
-        passer.paint(brush, time)
-    return None if mask is None else mask.astype(bool)
-
-
-def pack(mask: np.ndarray | None) -> str:
-    """A mask as text for JSON: base64 of zlib of its bits; "" for none."""
-    return "" if mask is None else base64.b64encode(zlib.compress(np.packbits(mask).tobytes(), 9)).decode()
-
-
-def draw_clip(path: str | Path, *, seed: int, split: str, seconds: float) -> dict[str, Any]:
-    """Write a video of things that sound; sound and picture belong together to the sample.
-
-    Args:
-        path: MKV file: its sound is lossless, and there is one key frame, since codecs tell the time.
-        seed: Another seed is another clip.
-        split: train, val or test.
-        seconds: Length.
-
-    Returns:
-        The truth, ready for JSON: labels, events, masks, things, surroundings.
-
-    Raises:
-        MediaError: The file cannot be written.
-    """
-    clip = make_clip(seed=seed, split=split, seconds=seconds)
-    masks: list[str] = []
-
-    def frames() -> Iterator[np.ndarray]:
-        for picture, mask in film(clip):
-            masks.append(pack(mask))
-            yield picture
-
-    crf, count = clip.camera.crf, len(clip.camera.drift)
-    write_video(path, frames(), clip.sound, fps=clock.FPS, sample_rate=clock.SAMPLE_RATE, crf=crf, key_every=count)
-    return truth(clip, split) | {
-        "mask": {"height": HEIGHT // MASK_STEP, "width": WIDTH // MASK_STEP, "rate": clock.FPS, "frames": masks}
-    }
-
-
-def truth(clip: Clip, split: str) -> dict[str, Any]:
-    """What is known about a clip, as plain types."""
-    things = [
-        {
-            "label": one.label,
-            "size": round(one.part.size, 3),
-            "material": one.part.material.name,
-            "strengths": [event.strength for event in one.part.events],
-            "box": [round(value / side, 3) for value, side in _box(one)],
-        }
-        for one in clip.placed
-    ]
-    silent = [one.name for one in (*clip.behind, *clip.before)]
-    scene = {"width": WIDTH, "height": HEIGHT, "background": clip.surroundings, "crf": clip.camera.crf}
-    told = {"split": split, "offset": 0.0, "labels": clip.labels, "events": clip.events, "things": things}
-    return told | {"silent": silent, "snr_db": clip.snr, "scene": scene}
-
-
-def _box(one: Placed) -> list[tuple[float, int]]:
-    """Left, top, right, bottom of where a thing stands, without the camera's drift, and what each is a share of."""
-    half = one.scale / 2
-    edges = ((one.x - half, WIDTH), (one.y - half, HEIGHT), (one.x + half, WIDTH), (one.y + half, HEIGHT))
-    return [(min(float(side), max(0.0, value)), side) for value, side in edges]
