@@ -53,9 +53,10 @@ def data(folder, **changes) -> ScenesDataModule:
 
 
 def fitted(module, scenes, epochs, resume=None, callbacks=(), folder=None, **how) -> pl.Trainer:
+    saves = any(isinstance(one, pl.callbacks.ModelCheckpoint) for one in callbacks)
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=epochs, logger=False, enable_progress_bar=False, enable_model_summary=False,
-        num_sanity_val_steps=0, enable_checkpointing=any(isinstance(c, pl.callbacks.ModelCheckpoint) for c in callbacks), callbacks=list(callbacks), default_root_dir=folder,
+        num_sanity_val_steps=0, enable_checkpointing=saves, callbacks=list(callbacks), default_root_dir=folder,
         plugins=[AtomicCheckpointIO()], **how,
     )  # fmt: skip
     trainer.fit(module, datamodule=scenes, ckpt_path=resume)
