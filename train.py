@@ -14,7 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import CheckpointError, load
-from avsync.training.rounds import run_rounds
+from avsync.training.rounds import can_judge, run_rounds
 
 # Lightning advertises, and warns about its own use of torch
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
@@ -25,8 +25,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     """Run what ``cfg`` describes, once or in rounds that clean the training clips."""
     if cfg.rounds == 1 or not cfg.train:
         return train_once(cfg)
-    if not isinstance(cfg.data.train, str):
-        raise AvsyncError("rounds judge one folder of shards, data.train names several; prepare them into one")
+    can_judge(cfg.model._target_, cfg.data.train)
     fixed = {"model": OmegaConf.to_container(cfg.model, resolve=True), "data": cfg.data.train, "seed": cfg.seed}
     return run_rounds(
         lambda changes, weights: train_once(OmegaConf.merge(cfg, changes), weights), cfg.rounds, Path(cfg.paths.run),
@@ -71,7 +70,7 @@ def main(cfg: DictConfig) -> float | None:
     except AvsyncError as error:
         print(f"avsync: {error}", file=sys.stderr)
         sys.exit(2)
-    return metrics.get(cfg.get("metric", "test/offset_acc/k5"))
+    return metrics.get(cfg.metric)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,17 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
-GROUPS = ("model", "model/objective", "data", "data/augment", "trainer", "callbacks", "logger", "evaluation")
+GROUPS = (
+    "model",
+    "model/objective",
+    "model/optimizer",
+    "data",
+    "data/augment",
+    "trainer",
+    "callbacks",
+    "logger",
+    "evaluation",
+)
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONFIGS / group).glob("*.yaml"))]
 PRESETS = [
     (group, path.stem)
@@ -31,7 +41,7 @@ def composed(*overrides: str, run: Path):
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_is_built(group, choice, tmp_path):
-    overrides = [f"{group}={choice}"] + (SHARDS if (group, choice) == ("data", "shards") else [])
+    overrides = [f"{group}={choice}"] + (SHARDS if group == "data" and choice in ("shards", "scenes") else [])
     cfg = composed(*overrides, run=tmp_path)
     built = cfg[group.split("/")[0]]
     if choice == "gpu":
@@ -50,12 +60,45 @@ def test_every_preset_composes(group, choice, tmp_path):
     assert instantiate(cfg.model) is not None and instantiate(cfg.data) is not None
 
 
+@pytest.mark.parametrize(("model", "frames"), [("cav_mae", 1), ("cav_mae_sync", 8)])
+def test_models_of_scenes_bring_their_data_evaluation_and_length(model, frames, tmp_path):
+    cfg = composed(f"model={model}", run=tmp_path)
+    plain = composed(run=tmp_path)
+    assert cfg.data.make._target_.endswith("make_synthetic_events") and cfg.data.frames_per_clip == frames
+    assert cfg.evaluation._target_ == "avsync.evaluation.scenes.ScenesEvaluation"
+    assert cfg.trainer.max_epochs != plain.trainer.max_epochs
+    assert cfg.callbacks.checkpoint.monitor == "val/retrieval_r1" and cfg.metric == "test/retrieval/video_to_audio/r1"
+    assert plain.callbacks.checkpoint.monitor == "val/offset_acc_k5" and plain.metric == "test/offset_acc/k5"
+
+
+def test_the_command_line_chooses_over_what_a_model_brings(tmp_path):
+    chosen = ["data=shards", "evaluation=offset", "trainer=cpu", "trainer.max_epochs=3"]
+    cfg = composed("model=cav_mae_sync", *chosen, *SHARDS, run=tmp_path)
+    assert cfg.data._target_.endswith("ClipsDataModule") and cfg.data.train == "a"
+    assert cfg.evaluation._target_.endswith("OffsetEvaluation")
+    assert cfg.trainer.accelerator == "cpu" and cfg.trainer.max_epochs == 3
+    assert composed("model=cav_mae_sync", "data=scenes", *SHARDS, run=tmp_path).data.size == 96
+
+
+def test_an_experiment_chooses_over_what_a_model_brings(tmp_path):
+    cfg = composed("experiment=cav_mae_sync_vggsound", *SHARDS, run=tmp_path)
+    assert cfg.trainer.max_epochs == 25 and cfg.trainer.strategy == "ddp" and cfg.data.size == 224
+    assert cfg.model.optimizer._target_ == "torch.optim.Adam" and cfg.model.net.size.width == 768
+
+
+def test_the_labels_of_the_drawn_events_are_those_drawn(tmp_path):
+    from avsync.synthetic.events.names import KINDS
+
+    assert composed("model=cav_mae_sync", run=tmp_path).data.labels == list(KINDS)
+
+
 def test_presets_exist():
     assert {group for group, _ in PRESETS} == {"experiment", "sweep", "debug"}
 
 
 def test_the_cluster_launcher_composes(tmp_path):
-    cfg = composed("hydra/launcher=slurm", run=tmp_path)
+    cfg = composed("hydra/launcher=slurm", "trainer.devices=4", run=tmp_path)
+    assert cfg.hydra.launcher.tasks_per_node == cfg.hydra.launcher.gpus_per_node == 4
     assert cfg.hydra.launcher._target_ == "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
 
 

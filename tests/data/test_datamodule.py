@@ -63,7 +63,7 @@ def test_too_few_clips_for_a_batch_are_refused(folder):
 
 
 def test_too_few_shards_for_the_workers_are_refused(folder):
-    from avsync.data.datamodule import ShuffledShards
+    from avsync.data.loading import ShuffledShards
 
     with pytest.raises(ShardError, match="lower data.workers"):
         next(iter(ShuffledShards([], 0)))

@@ -16,7 +16,7 @@ from avsync.data.dirty import write_dirty
 from avsync.data.shards import write_shards
 from avsync.data.verdicts import read_table
 from avsync.errors import AvsyncError
-from avsync.training.rounds import LEFT, run_rounds
+from avsync.training.rounds import LEFT, can_judge, run_rounds
 from conftest import ROOT
 from mouths import draw_mouth, encoded, write_mouths
 
@@ -127,3 +127,16 @@ def test_a_run_in_rounds_is_killed_and_goes_on(shards, mouth_data, mouth_run, tm
     assert done.returncode == 0, done.stderr
     assert first.stat().st_mtime_ns == stamp and (tmp_path / "metrics.json").is_file()
     assert len(read_table(tmp_path / "verdicts.parquet")[0]) == 12
+
+
+@pytest.mark.parametrize(
+    ("training", "shards", "words"),
+    [
+        ("avsync.training.cav_mae.CavMaeTraining", "a", "CavMaeTraining trains none; give rounds=1"),
+        ("avsync.training.syncnet.SyncNetTraining", ["a", "b"], "names several"),
+    ],
+)
+def test_what_rounds_cannot_be_made_of_is_refused(training, shards, words):
+    with pytest.raises(AvsyncError, match=words):
+        can_judge(training, shards)
+    can_judge("avsync.training.syncnet.SyncNetTraining", "a")

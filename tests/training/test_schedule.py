@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from avsync.training.schedule import warmup_cosine
+from avsync.training.schedule import halving, warmup_cosine
 
 
 def rates(steps: int, total: int) -> list[float]:
@@ -24,3 +24,14 @@ def test_it_rises_peaks_and_falls():
 
 def test_past_the_end_it_stays():
     assert rates(120, 100)[-1] == pytest.approx(0.2)
+
+
+def test_cav_mae_halves_after_the_10th_of_25_epochs_and_every_5():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=2.0)
+    schedule = halving(optimizer, total_steps=250)
+    found = []
+    for _ in range(250):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert found == [2.0] * 100 + [1.0] * 50 + [0.5] * 50 + [0.25] * 50

@@ -8,9 +8,7 @@ side, the same each time. Measuring whole clips is the evaluation's business, wh
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +16,22 @@ import pytorch_lightning as pl
 import torch
 import webdataset as wds
 from torch import nn
-from torch.utils.data import IterableDataset
-from webdataset.utils import pytorch_worker_info
 
 from avsync import clock
+from avsync.data.loading import (
+    Batches,
+    Mix,
+    ShuffledShards,
+    batches_done,
+    clips_in,
+    full_batches,
+    loader,
+    own_random,
+    paths,
+    ranks,
+)
 from avsync.data.outline import bands, tiles
-from avsync.data.shards import Clip, ShardError, decode_sample, read_index, verified_shards
+from avsync.data.shards import Clip, decode_sample, verified_shards
 from avsync.data.speech import speech_share
 from avsync.data.verdicts import Verdicts
 
@@ -69,12 +77,20 @@ class ClipsDataModule(pl.LightningDataModule):
         verdicts: str | None = None,
     ):
         super().__init__()
-        self.train = [Path(folder) for folder in ([train] if isinstance(train, str | Path) else train)]
+        self.train = paths(train)
         self.val, self.test = Path(val), Path(test)
         self.make, self.augment = make, augment
         self.segment_frames, self.segments_per_clip = clock.frames(segment), segments_per_clip
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed, self.verdicts = seed, verdicts
+        self.seed, self.verdicts, self.begun = seed, verdicts, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""
+        return {"batches": batches_done(self.trainer)}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The loader made next begins there."""
+        self.begun = state_dict["batches"]
 
     def prepare_data(self) -> None:
         """Make the data where it is missing."""
@@ -83,26 +99,21 @@ class ClipsDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> wds.WebLoader:
         """An epoch is every clip that is kept once, in random order, with ``segments_per_clip`` segments each."""
-        clips = sum(row["samples"] for folder in self.train for row in read_index(folder))
+        clips = clips_in(self.train)
         verdicts = Verdicts(self.verdicts) if self.verdicts else None
         clips = verdicts.kept(clips) if verdicts else clips
-        batches = clips * self.segments_per_clip // (self.batch_size * self._ranks())
-        if batches == 0:
-            kept = f" that {self.verdicts} keeps" if verdicts else ""
-            folders = ", ".join(map(str, self.train))
-            raise ShardError(
-                f"{folders} holds {clips} clips{kept}, too few for one batch of {self.batch_size} segments on "
-                f"each of {self._ranks()} devices; lower data.batch_size or prepare more"
-            )
+        kept = f" that {self.verdicts} keeps" if verdicts else ""
+        batches = full_batches(self.train, clips, self.segments_per_clip, self.batch_size, ranks(self.trainer), kept)
+        done = self.begun // batches
         stages = [
-            ShuffledShards([shard for folder in self.train for shard in verified_shards(folder)], self.seed),
+            ShuffledShards([shard for folder in self.train for shard in verified_shards(folder)], self.seed, done),
             wds.tarfile_to_samples(),
             verdicts or decode_clips,
-            RandomSegments(self.segment_frames, self.segments_per_clip, self.seed),
-            Mix(self.shuffle, self.seed),
-            Batches(self.batch_size),
+            RandomSegments(self.segment_frames, self.segments_per_clip, self.seed, done),
+            Mix(self.shuffle, self.seed, done),
+            Batches(self.batch_size, stack),
         ]
-        return self._loader(stages, self.workers).with_epoch(batches).with_length(batches, silent=True)
+        return loader(stages, self.workers).with_epoch(batches).with_length(batches, silent=True)
 
     def val_dataloader(self) -> wds.WebLoader:
         """Every clip once, cut into segments side by side."""
@@ -113,24 +124,15 @@ class ClipsDataModule(pl.LightningDataModule):
             wds.tarfile_to_samples(),
             decode_clips,
             AdjoiningSegments(self.segment_frames),
-            Batches(self.batch_size),
+            Batches(self.batch_size, stack),
         ]
-        return self._loader(stages, min(self.workers, 1))
+        return loader(stages, min(self.workers, 1))
 
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
         """Augment training batches where the model runs."""
         if self.augment is None or self.trainer is None or not self.trainer.training:
             return batch
         return self.augment.to(batch["audio"].device)(batch)
-
-    def _ranks(self) -> int:
-        return self.trainer.world_size if self.trainer is not None else 1
-
-    @staticmethod
-    def _loader(stages: list, workers: int) -> wds.WebLoader:
-        return wds.WebLoader(
-            wds.DataPipeline(*stages), batch_size=None, num_workers=workers, persistent_workers=workers > 0
-        )
 
 
 def decode_clips(samples: Iterable[dict]) -> Iterator[Clip]:
@@ -139,33 +141,11 @@ def decode_clips(samples: Iterable[dict]) -> Iterator[Clip]:
         yield decode_sample(sample)
 
 
-class ShuffledShards(IterableDataset):
-    """Every shard once, in another order on each pass, without end; shared out over ranks and workers."""
-
-    def __init__(self, urls: list[str], seed: int):
-        super().__init__()
-        self.urls, self.seed, self.visits = urls, seed, 0
-
-    def __iter__(self) -> Iterator[dict]:
-        """Shards as WebDataset names them, ``{"url": path}``."""
-        rank, ranks, worker, workers = pytorch_worker_info()
-        if len(self.urls) < ranks * workers:
-            raise ShardError(
-                f"{len(self.urls)} shards cannot be shared by {ranks} devices x {workers} workers; "
-                "lower data.workers or prepare with fewer clips a shard"
-            )
-        self.visits += 1
-        for turn in count():
-            # the same order everywhere, so that the shares do not overlap
-            order = random.Random(f"{self.seed}/{self.visits}/{turn}").sample(self.urls, len(self.urls))
-            yield from ({"url": url} for url in order[rank * workers + worker :: ranks * workers])
-
-
 class RandomSegments:
     """Draw ``number`` segments of ``length`` frames from each clip; clips that are shorter give none."""
 
-    def __init__(self, length: int, number: int, seed: int):
-        self.length, self.number, self.seed, self.visits = length, number, seed, 0
+    def __init__(self, length: int, number: int, seed: int, visits: int = 0):
+        self.length, self.number, self.seed, self.visits = length, number, seed, visits
 
     def __call__(self, clips: Iterable[Clip]) -> Iterator[dict]:
         """Segments of a stream of clips."""
@@ -188,49 +168,6 @@ class AdjoiningSegments:
         for clip in clips:
             for start in range(0, len(clip.frames) - self.length + 1, self.length):
                 yield cut(clip, start, self.length)
-
-
-class Mix:
-    """Hold back ``size`` segments and hand out a random one of them for each that comes in."""
-
-    def __init__(self, size: int, seed: int):
-        self.size, self.seed, self.visits = size, seed, 0
-
-    def __call__(self, segments: Iterable[dict]) -> Iterator[dict]:
-        """The same segments in another order."""
-        self.visits += 1
-        draw = own_random(self.seed, self.visits)
-        held: list[dict] = []
-        for segment in segments:
-            held.append(segment)
-            if len(held) >= self.size:
-                yield held.pop(draw.randrange(len(held)))
-        draw.shuffle(held)
-        yield from held
-
-
-class Batches:
-    """Stack ``size`` segments; a last, smaller batch is kept."""
-
-    def __init__(self, size: int):
-        self.size = size
-
-    def __call__(self, segments: Iterable[dict]) -> Iterator[dict]:
-        """Batches of a stream of segments."""
-        held: list[dict] = []
-        for segment in segments:
-            held.append(segment)
-            if len(held) == self.size:
-                yield stack(held)
-                held = []
-        if held:
-            yield stack(held)
-
-
-def own_random(seed: int, visit: int) -> random.Random:
-    """Randomness of its own for each rank, worker and pass over a pipeline."""
-    rank, _, worker, _ = pytorch_worker_info()
-    return random.Random(f"{seed}/{visit}/{rank}/{worker}")
 
 
 def cut(clip: Clip, start: int, length: int) -> dict:

@@ -141,8 +141,8 @@ def decode_sample(sample: dict) -> Clip:
     )
 
 
-def decode_frames(data: bytes) -> np.ndarray:
-    """Every frame (T, H, W, 3) uint8 RGB of an MP4 that avsync wrote.
+def decode_frames(data: bytes, which: np.ndarray | None = None) -> np.ndarray:
+    """Frames (T, H, W, 3) uint8 RGB of an MP4 that avsync wrote: all, or those of some numbers in rising order.
 
     decord is no longer maintained and misreads files from elsewhere; on ours it is right and the fastest. It stays
     behind this one function so that PyAV can take its place.
@@ -150,7 +150,7 @@ def decode_frames(data: bytes) -> np.ndarray:
     import decord
 
     reader = decord.VideoReader(io.BytesIO(data), num_threads=1)
-    return reader.get_batch(range(len(reader))).asnumpy()
+    return reader.get_batch(range(len(reader)) if which is None else which.tolist()).asnumpy()
 
 
 def read_clips(folder: str | Path) -> Iterator[Clip]:

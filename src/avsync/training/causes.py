@@ -118,14 +118,12 @@ def in_learning(losses: Tensor, look: dict[str, float], chance: float, relation:
         chance: The loss of a network that knows nothing.
         relation: What :func:`in_relation` found at offset 0, if it was asked.
     """
-    mean = float(losses.mean())
-    flat = [f"{name} {look[name]:.1g}" for name in ("picture", "sound") if look[name] < COLLAPSED]
+    mean, flat = float(losses.mean()), _flat(look)
     gap = f"pairs in sync and shifted ones lie {look['in_time']:.2f} standard deviations apart"
     if mean > AT_CHANCE * chance and (flat or look["in_time"] < ALIKE) and not _falling(losses):
         stays = f"the loss, {mean:.3f} over {len(losses)} steps, is that of knowing nothing ({chance:.3f})"
         if flat:
-            line = f"embeddings have collapsed, windows differ by this share of their length: {', '.join(flat)}"
-            return {"collapsed": f"{stays}: {line}; lower model.optimizer.lr, or look at features and objective"}
+            return {"collapsed": f"{stays}: {flat}; lower model.optimizer.lr, or look at features and objective"}
         return {"chance": f"{stays}: {gap}; {_advice(relation)}"}
     if mean < BELOW_CHANCE * chance and (look["in_time"] < ALIKE or flat):
         falls = f"the loss, {mean:.3f}, is far below chance ({chance:.3f}), but {gap}"
@@ -133,6 +131,30 @@ def in_learning(losses: Tensor, look: dict[str, float], chance: float, relation:
             return {"clips": f"{falls}: only clips are told apart, not times; lower model.objective.across"}
         return {"labels": f"{falls}: labels tell nothing, all pairs may be marked alike; look at the pairs"}
     return {}
+
+
+def in_contrast(losses: Tensor, look: dict[str, float], chance: float) -> dict[str, str]:
+    """``collapsed`` or ``chance``: what contrast and embeddings of scenes say together.
+
+    Args:
+        losses: (W,) contrast of the last steps.
+        look: ``in_clip`` of :func:`symptoms.apart`, and ``picture`` and ``sound``, the spread of their embeddings.
+        chance: The contrast of a network that knows nothing.
+    """
+    mean, flat = float(losses.mean()), _flat(look)
+    if mean < AT_CHANCE * chance or not (flat or look["in_clip"] < ALIKE) or _falling(losses):
+        return {}
+    stays = f"the contrast, {mean:.3f} over {len(losses)} steps, is that of knowing nothing ({chance:.3f})"
+    if flat:
+        return {"collapsed": f"{stays}: {flat}; lower model.optimizer.lr, or raise model.contrast"}
+    gap = f"own pairs and those of other clips lie {look['in_clip']:.2f} standard deviations apart"
+    return {"chance": f"{stays}: {gap}; are these the right sounds? If so, raise model.contrast or data.batch_size"}
+
+
+def _flat(look: dict[str, float]) -> str:
+    """Words on embeddings that are all alike; none where they are not."""
+    flat = [f"{name} {look[name]:.1g}" for name in ("picture", "sound") if look[name] < COLLAPSED]
+    return f"embeddings have collapsed, windows differ by this share of their length: {', '.join(flat)}" if flat else ""
 
 
 def _advice(relation: float | None) -> str:

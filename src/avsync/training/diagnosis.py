@@ -71,12 +71,13 @@ class Diagnosis(pl.Callback):
     ) -> None:
         """Note the loss; look at the first batches' data, and now and then at the embeddings."""
         self.batch = {}
-        self.losses.append(outputs["loss"] * trainer.accumulate_grad_batches)
+        contrast = outputs.get("contrast")  # a reconstruction has no chance to be compared with
+        self.losses.append(outputs["loss"] * trainer.accumulate_grad_batches if contrast is None else contrast)
         self.steps += 1
         if "tiles" in batch and len(self.outlines) < self.segments:
             self._look_at_data(batch)
         if self.steps % self.every == 0:
-            self._look_at_learning(pl_module, outputs["video"], outputs["audio"])
+            self._look_at_learning(pl_module, outputs)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget the last epoch's curves."""
@@ -91,7 +92,9 @@ class Diagnosis(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the mean distance of each segment at each candidate offset."""
+        """Keep the mean distance of each segment at each candidate offset, where a network gives any."""
+        if outputs is None:
+            return
         for distances, speech in zip(outputs, batch["speech"].cpu(), strict=True):
             weight = speech_near(speech, SEARCH)[:, None] * ~distances.isnan()
             self.curves.append((distances.nan_to_num() * weight).sum(dim=0) / weight.sum(dim=0))
@@ -113,7 +116,11 @@ class Diagnosis(pl.Callback):
                 self.relation, found = causes.in_relation(*data)
             self._say(found)
 
-    def _look_at_learning(self, module: pl.LightningModule, video: Tensor, audio: Tensor) -> None:
+    def _look_at_learning(self, module: pl.LightningModule, outputs: Any) -> None:
+        video, audio = outputs["video"], outputs["audio"]
+        scenes = "contrast" in outputs
+        if scenes:  # one frame of each: clips are what has to be told apart
+            video, audio = video[:, :1], audio[:, :1]
         in_time, in_clip = symptoms.apart(video, audio)
         spread = {"picture": symptoms.spread(video), "sound": symptoms.spread(audio)}
         self.looks.append({"in_time": in_time, "in_clip": in_clip, **spread})
@@ -121,8 +128,11 @@ class Diagnosis(pl.Callback):
         if len(self.losses) < self.window or self.found:
             return
         look = {name: sum(one[name] for one in self.looks) / len(self.looks) for name in self.looks[0]}
-        chance = module.objective.chance(*video.shape[:2])  # type: ignore[union-attr, operator]
         losses = torch.stack(list(self.losses)).float().cpu()
+        if scenes:
+            self._say(causes.in_contrast(losses, look, float(outputs["chance"])))
+            return
+        chance = module.objective.chance(*video.shape[:2])  # type: ignore[union-attr, operator]
         self._say(causes.in_learning(losses, look, chance, self.relation))
 
     def _say(self, found: dict[str, str]) -> None:

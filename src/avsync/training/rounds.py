@@ -39,6 +39,25 @@ Train = Callable[[dict[str, Any], Path | None], object]
 """Trains and evaluates with changes to the config; starts from the weights of a checkpoint, or anew."""
 
 
+def can_judge(training: str, shards: object) -> None:
+    """Refuse what no rounds can be made of.
+
+    Args:
+        training: The class that trains, by its name.
+        shards: Folder of the training shards.
+
+    Raises:
+        AvsyncError: The network finds no offsets by which clips are judged, or there are several folders.
+    """
+    if not training.startswith("avsync.training.syncnet."):
+        raise AvsyncError(
+            f"rounds judge clips by the offsets that a SyncNet finds, and {training.rsplit('.', 1)[-1]} trains none; "
+            "give rounds=1 or model=syncnet"
+        )
+    if not isinstance(shards, str):
+        raise AvsyncError("rounds judge one folder of shards, data.train names several; prepare them into one")
+
+
 def run_rounds(
     train: Train, number: int, run: Path, *, shards: Path, judge: Filter, settings: dict[str, Any], scratch: bool = True
 ) -> dict[str, float]:

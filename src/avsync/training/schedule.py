@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+import pytorch_lightning as pl
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+
+def with_schedule(
+    module: pl.LightningModule, optimizer: Callable[..., Optimizer], scheduler: Callable[..., Any] | None
+) -> Any:
+    """What ``configure_optimizers`` returns.
+
+    Args:
+        module: Whose parameters are trained, all that want gradients.
+        optimizer: From parameters to an optimizer.
+        scheduler: From an optimizer and the number of steps of the whole run to a schedule that advances every step,
+            or None.
+    """
+    chosen = optimizer([p for p in module.parameters() if p.requires_grad])
+    if scheduler is None:
+        return chosen
+    schedule = scheduler(chosen, total_steps=int(module.trainer.estimated_stepping_batches))
+    return {"optimizer": chosen, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.15, last: float = 0.01) -> LambdaLR:
@@ -26,3 +47,17 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.15, 
         return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
 
     return LambdaLR(optimizer, factor)
+
+
+def halving(optimizer: Optimizer, total_steps: int, start: float = 0.4, every: float = 0.2) -> LambdaLR:
+    """Stay, then halve again and again: CAV-MAE's, whose 25 epochs halve after the 10th and every 5.
+
+    Args:
+        optimizer: Whose learning rate is the first one.
+        total_steps: Steps of the run.
+        start: Share of them after which the rate is halved for the first time.
+        every: Share of them between one halving and the next.
+    """
+    first, between = start * total_steps, every * total_steps
+    # half a step of tolerance: shares of a run are no exact numbers
+    return LambdaLR(optimizer, lambda step: 0.5 ** max(0, 1 + math.floor((step + 0.5 - first) / between)))

@@ -14,6 +14,7 @@ from avsync.evaluation.protocols import SEARCH, OffsetScores
 from avsync.models.checkpoints import FORMAT
 from avsync.models.syncnet import SyncNet
 from avsync.training.objectives import numbered
+from avsync.training.schedule import with_schedule
 from avsync.training.transfer import initialise, parts
 
 
@@ -113,11 +114,7 @@ class SyncNetTraining(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, with its schedule over all steps of the run."""
-        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
-        if self.scheduler is None:
-            return optimizer
-        schedule = self.scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return with_schedule(self, self.optimizer, self.scheduler)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the network."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from torch import nn
 
-from avsync.models.checkpoints import CheckpointError, load
+from avsync.models.cav_mae import CavMae
+from avsync.models.checkpoints import CheckpointError, load, read
+from avsync.models.mae_init import initialise_from_mae
 
 SHOWN = 3
 """Tensors that an error names."""
@@ -33,6 +36,18 @@ def initialise(net: nn.Module, checkpoint: str) -> None:
             f"{'; '.join(wrong[:SHOWN])}{more}; give model.init_from a checkpoint of the same model= and sizes"
         )
     net.load_state_dict(given)
+
+
+def begin(net: CavMae, file: str) -> None:
+    """Give ``net`` the weights of a checkpoint's network, or what fits of those of a masked autoencoder of ImageNet.
+
+    Raises:
+        CheckpointError: The file is neither, or does not fit.
+    """
+    if "avsync" in read(Path(file)):
+        initialise(net, file)
+    else:
+        initialise_from_mae(net, file)
 
 
 def parts(net: nn.Module, names: Iterable[str]) -> list[nn.Module]:

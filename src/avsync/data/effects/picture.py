@@ -98,6 +98,27 @@ class SideLight(nn.Module):
         return planes
 
 
+class Colour(nn.Module):
+    """More or less colour, and light of another colour; wants three planes.
+
+    Args:
+        saturation: Largest change of its logarithm.
+        tint: Largest change of the logarithm of each plane's brightness.
+    """
+
+    def __init__(self, saturation: float = 0.3, tint: float = 0.1):
+        super().__init__()
+        self.saturation, self.tint = saturation, tint
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """See the module."""
+        clips, device = len(planes), planes.device
+        grey = planes.mean(dim=2, keepdim=True)
+        more = torch.exp(self.saturation * symmetric(clips, device)).reshape(-1, 1, 1, 1, 1)
+        light = torch.exp(self.tint * (2 * torch.rand(clips, 1, planes.shape[2], 1, 1, device=device) - 1))
+        return (planes.sub_(grey).mul_(more).add_(grey)).mul_(light).clamp_(0, 255)
+
+
 class Camera(nn.Module):
     """Gamma and grain; brightness and contrast the features take out by themselves.
 

@@ -1,4 +1,4 @@
-"""Effects on the sound: waveforms (B, S) at 16 kHz to the same, one draw a clip, nothing moved in time."""
+"""Effects on the sound: waveforms (B, S) at 16 kHz to the same, one draw a clip; only ``Roll`` moves it in time."""
 
 from __future__ import annotations
 
@@ -63,6 +63,24 @@ class Noise(nn.Module):
         if len(some):
             shape[some] = torch.fft.rfft(audio[some]).abs()
         return mixed(audio, torch.fft.irfft(spectrum * shape, n=length), self.decibels)
+
+
+class Roll(nn.Module):
+    """A little earlier or later: pictures and sounds of things far away do not come at once.
+
+    Args:
+        seconds: Largest displacement; what falls off at one end comes in at the other.
+    """
+
+    def __init__(self, seconds: float = 0.02):
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """See the module."""
+        clips, length = audio.shape
+        by = (self.seconds * SAMPLE_RATE * symmetric(clips, audio.device)).round().long()[:, None]
+        return audio.gather(1, (torch.arange(length, device=audio.device) + by) % length)
 
 
 class Voices(nn.Module):

@@ -1,0 +1,165 @@
+"""From shards of whole-frame clips to batches of scenes: one visible list of stages.
+
+    shards ─► scenes, decoded or held in memory ─► some frames of each ─► mixed ─► batches ─► augmented, on the device
+
+A clip is decoded once a pass and gives several samples; with ``cache: memory`` it is decoded once for all passes, and
+the processes that make batches share one copy.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+import webdataset as wds
+from torch import nn
+
+from avsync.data.loading import Batches, Mix, ShuffledShards, batches_done, clips_in, full_batches, loader, paths, ranks
+from avsync.data.scene import EvenInstants, RandomInstants, SceneReader, Scenes, read_labels, stack_scenes
+from avsync.data.shards import ShardError, verified_shards
+from avsync.errors import AvsyncError
+
+MEMORY = Path("/proc/meminfo")
+LEFT_FREE = 0.2
+"""Share of the free memory that scenes must not fill."""
+
+
+class ScenesDataModule(pl.LightningDataModule):
+    """Train and validation batches from folders of shards that were prepared in whole-frame mode.
+
+    A batch is a dict: ``frames`` (B, F, P, P, 3) uint8, ``audio`` (B, S) float32 the whole clip's sound, ``times``
+    (B, F) the frames' seconds in it, ``labels`` (B, C) 1 for what sounds, ``key``, B strings.
+
+    Args:
+        train: Folder whose ``shards`` are trained on, or several.
+        val: Folder for validation.
+        test: Folder that the evaluation measures after training.
+        make: Called once before anything is read; makes what is missing of the three folders.
+        frames_per_clip: F in training, drawn at random from as many equal stretches of the clip.
+        samples_per_clip: Drawn from every clip in an epoch.
+        val_frames: F in validation, evenly spaced.
+        decoded_frames: Of a clip, evenly spaced; the others are never drawn.
+        size: P, pixels of a side; best what the network sees.
+        seconds: Length of the sound. Longer clips are cut, shorter ones end in silence.
+        labels: A list, or a file with one a line; None for none.
+        batch_size: Samples in a batch.
+        workers: Processes that decode and make batches; 0 does it between the steps.
+        augment: Applied to training batches on the device, or None.
+        shuffle: Samples held back to be mixed.
+        seed: Of the order, the frames and the augmentation.
+        cache: ``memory`` holds all decoded scenes: 3 P² a decoded frame and 64 kB a second of sound, so 1.9 MB for a
+            clip of 4 s with 40 frames of 112 pixels. None reads and decodes them on every pass.
+
+    Raises:
+        ShardError: When loading starts: missing or damaged shards, too few of them, or more than fits into memory.
+        AvsyncError: The labels or ``cache`` are not what they may be.
+    """
+
+    def __init__(  # noqa: PLR0913  each a line of configs/data/scenes.yaml
+        self,
+        train: str | Path | Sequence[str | Path],
+        val: str,
+        test: str,
+        *,
+        make: Callable[[], object] | None = None,
+        frames_per_clip: int = 1,
+        samples_per_clip: int = 1,
+        val_frames: int = 8,
+        decoded_frames: int = 40,
+        size: int = 224,
+        seconds: float = 10.0,
+        labels: str | Sequence[str] | None = None,
+        batch_size: int = 16,
+        workers: int = 0,
+        augment: nn.Module | None = None,
+        shuffle: int = 256,
+        seed: int = 0,
+        cache: str | None = None,
+    ):
+        super().__init__()
+        if cache not in (None, "memory"):
+            raise AvsyncError(f"data.cache={cache} is not known; expected memory or null")
+        self.train, self.val, self.test = paths(train), Path(val), Path(test)
+        self.make, self.augment = make, augment
+        self.frames_per_clip, self.samples_per_clip, self.val_frames = frames_per_clip, samples_per_clip, val_frames
+        self.labels = read_labels(labels)
+        self.read = SceneReader(decoded_frames, size, seconds, self.labels)
+        self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
+        self.seed, self.cache, self.begun = seed, cache, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""
+        return {"batches": batches_done(self.trainer)}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The loader made next begins there."""
+        self.begun = state_dict["batches"]
+
+    def prepare_data(self) -> None:
+        """Make the data where it is missing."""
+        if self.make is not None:
+            self.make()
+
+    def train_dataloader(self) -> wds.WebLoader:
+        """An epoch is every clip once, in random order, with ``samples_per_clip`` samples each."""
+        clips, devices = clips_in(self.train), ranks(self.trainer)
+        batches = full_batches(self.train, clips, self.samples_per_clip, self.batch_size, devices)
+        done = self.begun // batches
+        urls = [shard for folder in self.train for shard in verified_shards(folder)]
+        stages = [
+            ShuffledShards(urls, self.seed, done),
+            self._scenes(self.train, urls),
+            RandomInstants(self.frames_per_clip, self.samples_per_clip, self.seed, done),
+            Mix(self.shuffle, self.seed, done),
+            Batches(self.batch_size, stack_scenes),
+        ]
+        return loader(stages, self.workers).with_epoch(batches).with_length(batches, silent=True)
+
+    def val_dataloader(self) -> wds.WebLoader:
+        """Every clip once."""
+        urls = verified_shards(self.val)
+        stages = [
+            wds.SimpleShardList(urls),
+            wds.split_by_node,
+            wds.split_by_worker,
+            self._scenes([self.val], urls),
+            EvenInstants(self.val_frames),
+            Batches(self.batch_size, stack_scenes),
+        ]
+        return loader(stages, min(self.workers, 1))
+
+    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
+        """Augment training batches where the model runs, by draws that depend on the step alone."""
+        if self.augment is None or self.trainer is None or not self.trainer.training:
+            return batch
+        device = batch["audio"].device
+        step = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(zlib.crc32(f"{self.seed}/{step}/{self.trainer.global_rank}".encode()))
+            return self.augment.to(device)(batch)
+
+    def _scenes(self, folders: Sequence[Path], urls: list[str]) -> Scenes:
+        scenes = Scenes(self.read)
+        if self.cache is None:
+            return scenes
+        clips = clips_in(folders)
+        need = clips * self.read.bytes * (self.trainer.num_devices if self.trainer is not None else 1)
+        free = (1 - LEFT_FREE) * free_memory()
+        if need > free:
+            raise ShardError(
+                f"{', '.join(map(str, folders))}: {clips} clips of {self.read.bytes / 1e6:.1f} MB take "
+                f"{need / 1e9:.1f} GB, and {free / 1e9:.1f} GB may be taken; lower data.decoded_frames or give "
+                "data.cache=null"
+            )
+        return scenes.hold(urls)
+
+
+def free_memory() -> float:
+    """Bytes that processes may still take; infinite where the system does not tell."""
+    if not MEMORY.is_file():
+        return float("inf")
+    rows = dict(line.split(":", 1) for line in MEMORY.read_text().splitlines())
+    return 1024.0 * int(rows["MemAvailable"].split()[0])

@@ -1,0 +1,194 @@
+"""Training of CAV-MAE and CAV-MAE Sync: masked reconstruction with contrast.
+
+Gong et al., "Contrastive audio-visual masked autoencoder", ICLR 2023; Araujo et al., "CAV-MAE Sync", CVPR 2025.
+B clips, F frames of each, N = B F pairs of a frame and the sound around it, D width.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from avsync import clock
+from avsync.errors import AvsyncError
+from avsync.losses import info_nce, masked_mse
+from avsync.models.cav_mae import CavMae
+from avsync.models.checkpoints import FORMAT
+from avsync.training.contrast import everywhere, numbered, recall, told_apart
+from avsync.training.schedule import with_schedule
+from avsync.training.transfer import begin, parts
+
+
+class CavMaeTraining(pl.LightningModule):
+    """Hides most of each picture and sound, has them made again, and has each picture find its own sound.
+
+    Args:
+        net: See :mod:`avsync.models.cav_mae`.
+        optimizer: From parameters to an optimizer.
+        scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
+        reconstruction: Weight of the reconstruction's losses, of sound and of picture.
+        contrast: Weight of the contrast.
+        temperature: Of the contrast, which divides the cosine.
+        both_ways: Pictures choose among sounds and sounds among pictures; otherwise only one of them, as in the paper.
+        global_local: Contrast the mean of the patches too, and take the mean of both contrasts.
+        temporal_gap: Seconds from which on other frames of the same clip are negatives too; None leaves them out.
+        init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
+        freeze: Parts of the network that stay as they are.
+        seed: Of the masks.
+
+    Attributes:
+        net_config: The config ``net`` was built from, as a plain dict; it goes into the checkpoint.
+    """
+
+    net_config: dict[str, Any] | None = None
+
+    def __init__(  # noqa: PLR0913  each a line of configs/model/cav_mae.yaml
+        self,
+        net: CavMae,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        *,
+        reconstruction: float = 1.0,
+        contrast: float = 0.01,
+        temperature: float = 0.05,
+        both_ways: bool = True,
+        global_local: bool = False,
+        temporal_gap: float | None = None,
+        init_from: str | None = None,
+        freeze: Sequence[str] = (),
+        seed: int = 0,
+    ):
+        super().__init__()
+        if temporal_gap is not None and net.audio_seconds is None:
+            raise AvsyncError(
+                f"model.temporal_gap={temporal_gap} wants frames that hear different sounds; this network hears the "
+                "whole clip with each; give model.net.audio_seconds or model.temporal_gap=null"
+            )
+        self.net = net
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.reconstruction, self.contrast, self.temperature = reconstruction, contrast, temperature
+        self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
+        self.init_from, self.freeze_parts, self.seed = init_from, freeze, seed
+        self.measured: list[tuple[Tensor, Tensor, dict[str, float]]] = []
+
+    def setup(self, stage: str) -> None:
+        """Begin with the weights given and hold what is frozen.
+
+        Raises:
+            CheckpointError: The weights do not fit, or a part is not there.
+        """
+        if stage != "fit":
+            return
+        if self.init_from is not None:
+            begin(self.net, self.init_from)
+        for part in parts(self.net, self.freeze_parts):
+            part.requires_grad_(False)
+
+    def forward(self, batch: dict) -> tuple[Tensor, Tensor]:
+        """A batch of scenes to (B, F, D) embeddings of both streams, unit length."""
+        return self.net.embed_video(batch["frames"]), self.net.embed_audio(batch["audio"], batch["times"])
+
+    def training_step(self, batch: dict, index: int) -> dict[str, Any]:
+        """Loss of a batch; its parts and embeddings for whoever wants to look at them."""
+        # masks depend on the step alone: a training that is gone on with hides what it would have hidden
+        step = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        said = self.losses(batch, self._draws(step))
+        for name in ("loss", "contrast", "reconstruction"):
+            self.log(f"train/{name}", said[name].detach(), prog_bar=name == "loss", batch_size=len(batch["audio"]))
+        return {name: value if name == "loss" else value.detach() for name, value in said.items()}
+
+    def losses(self, batch: dict, draws: torch.Generator | None = None) -> dict[str, Tensor]:
+        """``loss``, its parts ``contrast`` and ``reconstruction``, the contrast's ``chance``, ``video``, ``audio``.
+
+        Args:
+            batch: See :class:`avsync.data.scenes.ScenesDataModule`.
+            draws: Of the masks.
+
+        Returns:
+            Scalars, of all devices' pairs where it is the contrast; and (B, F, D) embeddings of what was not hidden.
+        """
+        windows = self.net.windows(batch["audio"], batch["times"]).flatten(0, 1)
+        pictures = self.net.video_features(batch["frames"]).flatten(0, 1)
+        out = self.net(windows, pictures, draws)
+        with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near embeddings apart
+            # also when its weight is 0: DDP wants every parameter to take part
+            again = masked_mse(out.pred_a, self.net.patchify_audio(windows), out.mask_a)
+            again = again + masked_mse(out.pred_v, self.net.patchify_video(pictures), out.mask_v)
+            contrast, chance = self._contrast(out, batch)
+        shape = batch["times"].shape
+        return {
+            "loss": self.reconstruction * again + self.contrast * contrast,
+            "contrast": contrast,
+            "reconstruction": again,
+            "chance": chance,
+            "video": nn.functional.normalize(out.token_v.float(), dim=1).unflatten(0, shape),
+            "audio": nn.functional.normalize(out.token_a.float(), dim=1).unflatten(0, shape),
+        }
+
+    def _contrast(self, out: Any, batch: dict) -> tuple[Tensor, Tensor]:
+        """The contrast over all devices, and what it is for a network that knows nothing."""
+        times = self._heard(batch)
+        clip = numbered(batch["key"]).to(times.device)[:, None].expand_as(times)
+        gather = (
+            everywhere if self.training else torch.nn.Identity()
+        )  # devices' shares of the validation differ in size
+        negatives = told_apart(gather(clip.flatten()), gather(times.flatten()), self.temporal_gap)
+
+        def told(audio: Tensor, video: Tensor) -> Tensor:
+            both = gather(audio.float()), gather(video.float())
+            return info_nce(*both, self.temperature, self.both_ways, allowed=negatives)
+
+        contrast = told(out.token_a, out.token_v)
+        if self.global_local:
+            contrast = (contrast + told(out.mean_a, out.mean_v)) / 2
+        return contrast, (1 + negatives.sum(dim=1)).log().mean()
+
+    def _heard(self, batch: dict) -> Tensor:
+        """(B, F) seconds in the middle of what is heard: at a clip's ends windows do not move on with the frames."""
+        half, seconds = (self.net.audio_seconds or 0.0) / 2, batch["audio"].shape[1] / clock.SAMPLE_RATE
+        return batch["times"].clamp(min=half, max=max(half, seconds - half))
+
+    def _draws(self, when: int | str) -> torch.Generator:
+        number = zlib.crc32(f"{self.seed}/{when}/{self.global_rank}".encode())
+        return torch.Generator(self.device).manual_seed(number)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's clips."""
+        self.measured = []
+
+    def validation_step(self, batch: dict, index: int) -> None:
+        """Loss under masks that stay the same, and the embeddings of whole pictures and sounds."""
+        video, audio = self(batch)
+        said = self.losses(batch, self._draws(f"val/{index}"))
+        numbers = {name: float(said[name]) for name in ("loss", "contrast", "reconstruction", "chance")}
+        self.measured.append((video.float().cpu(), audio.float().cpu(), numbers))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log mean losses and retrieval among all clips, the same on every device."""
+        measured = self.measured
+        if self.trainer.world_size > 1:
+            shares: list[Any] = [None] * self.trainer.world_size
+            dist.all_gather_object(shares, measured)  # shares may differ in size, and one may be empty
+            measured = [one for share in shares for one in share]
+        if not measured:
+            return
+        video, audio = (torch.cat(stream) for stream in list(zip(*measured, strict=True))[:2])
+        for name in measured[0][2]:
+            weighed = sum(numbers[name] * len(clips) for clips, _, numbers in measured)
+            self.log(f"val/{name}", weighed / len(video))
+        self.log("val/retrieval_r1", recall(video, audio), prog_bar=True)
+        self.log("val/retrieval_chance", 1 / len(video))
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, with its schedule over all steps of the run."""
+        return with_schedule(self, self.optimizer, self.scheduler)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds the network."""
+        checkpoint["avsync"] = {"format": FORMAT, "net": self.net_config}

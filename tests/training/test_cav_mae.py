@@ -1,0 +1,235 @@
+"""CAV-MAE's training on drawn lamps: which of four lights up is which of four tones is heard."""
+
+from functools import partial
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+
+from avsync.data.scenes import ScenesDataModule
+from avsync.errors import AvsyncError
+from avsync.models import checkpoints
+from avsync.training.cav_mae import CavMaeTraining
+from avsync.training.checkpoint_io import AtomicCheckpointIO
+from avsync.training.contrast import recall
+from avsync.training.diagnosis import Diagnosis
+from avsync.training.schedule import warmup_cosine
+from lamps import write_lamps
+
+# Lightning's own, and its advice on workers
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning:pytorch_lightning.*")
+
+
+def config(**changes) -> dict:
+    """A network of 50,000 parameters: pictures of 32 pixels, windows of 0.32 s."""
+    size = dict(width=32, heads=2, depth=1, joint_depth=1, decoder_width=16, decoder_heads=2, decoder_depth=1)
+    return {
+        "_target_": "avsync.models.cav_mae.CavMae",
+        "audio_features": {"_target_": "avsync.features.fbank.Fbank", "mels": 64},
+        "video_features": {"_target_": "avsync.features.picture.Picture", "size": 32},
+        "masking": {"_target_": "avsync.models.masking.Masking", "audio": 0.5, "video": 0.5},
+        "size": size,
+        "audio_seconds": 0.32,
+        "registers": 2,
+    } | changes
+
+
+def training(net=None, lr=3e-3, **how) -> CavMaeTraining:
+    torch.manual_seed(0)
+    module = CavMaeTraining(
+        checkpoints.build(config(**(net or {}))), partial(torch.optim.Adam, lr=lr), warmup_cosine, **how
+    )
+    module.net_config = config(**(net or {}))
+    return module
+
+
+def data(folder, **changes) -> ScenesDataModule:
+    settings = dict(
+        frames_per_clip=4, val_frames=5, decoded_frames=50, size=32, seconds=2.0, batch_size=8, shuffle=16,
+        cache="memory",
+    )  # fmt: skip
+    return ScenesDataModule(folder, folder, folder, **(settings | changes))
+
+
+def fitted(module, scenes, epochs, resume=None, callbacks=(), folder=None, **how) -> pl.Trainer:
+    saves = any(isinstance(one, pl.callbacks.ModelCheckpoint) for one in callbacks)
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=epochs, logger=False, enable_progress_bar=False, enable_model_summary=False,
+        num_sanity_val_steps=0, enable_checkpointing=saves, callbacks=list(callbacks), default_root_dir=folder,
+        plugins=[AtomicCheckpointIO()], **how,
+    )  # fmt: skip
+    trainer.fit(module, datamodule=scenes, ckpt_path=resume)
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_lamps(tmp_path_factory.mktemp("lamps"), range(24))
+
+
+@pytest.fixture(scope="module")
+def learned(folder, tmp_path_factory):
+    """After a training of some seconds: the module, what it logged, and the diagnosis."""
+    diagnosis = Diagnosis(str(tmp_path_factory.mktemp("run")), window=40)
+    module = training(reconstruction=0.3, contrast=1.0)
+    trainer = fitted(module, data(folder), 50, callbacks=[diagnosis], check_val_every_n_epoch=50)
+    return module, {name: float(value) for name, value in trainer.callback_metrics.items()}, diagnosis
+
+
+def test_a_small_training_beats_chance_by_a_wide_margin(learned):
+    _, metrics, _ = learned
+    assert metrics["val/retrieval_chance"] == pytest.approx(1 / 24)
+    assert metrics["val/retrieval_r1"] > 0.5
+    assert metrics["val/contrast"] < 0.95 * metrics["val/chance"]  # the same lamp is lit in several clips
+    assert metrics["val/reconstruction"] < 1.8  # two of 1 where nothing is known
+
+
+def test_a_healthy_training_is_not_diagnosed(learned):
+    assert not learned[2].found
+
+
+def batch_of(folder, frames=4, size=6) -> dict:
+    return next(iter(data(folder, frames_per_clip=frames, batch_size=size).train_dataloader()))
+
+
+def told_shift(module, folder) -> float:
+    """Share of frames whose sound is more like theirs than the sound 0.4 s later or earlier, where another lamp is."""
+    module.eval()
+    batch = next(iter(data(folder, val_frames=5, batch_size=24).val_dataloader()))
+    with torch.no_grad():
+        video, audio = module(batch)
+    own = (video * audio).sum(dim=2)
+    other = torch.maximum(*((video * audio.roll(by, dims=1)).sum(dim=2) for by in (1, -1)))
+    return float((own > other).float().mean())
+
+
+@pytest.mark.slow
+def test_temporal_negatives_teach_what_is_when(tmp_path):
+    """Every clip has a hum of its own: without negatives in the clip that tells clips apart, and moments are lost."""
+    folder = write_lamps(tmp_path, range(12), own=True)
+    how = dict(reconstruction=0.0, contrast=1.0)
+    net = {"masking": {"_target_": "avsync.models.masking.Masking", "audio": 0.25, "video": 0.25}}
+    plain, timely = (training(net=net, temporal_gap=gap, **how) for gap in (None, 0.2))
+    for module in (plain, timely):
+        fitted(module, data(folder, batch_size=6), 120, check_val_every_n_epoch=200)
+    assert told_shift(timely, folder) > told_shift(plain, folder) + 0.08
+
+
+@pytest.mark.parametrize("how", [{}, {"global_local": True}, {"both_ways": False}, {"temporal_gap": 0.3}])
+def test_one_step_lowers_its_loss(folder, how):
+    batch, module = batch_of(folder), training(**how)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1e-2)
+    before = module.losses(batch, torch.Generator().manual_seed(3))["loss"]
+    before.backward()
+    assert all(p.grad is not None for p in module.parameters() if p.requires_grad)  # DDP wants every one
+    optimizer.step()
+    assert module.losses(batch, torch.Generator().manual_seed(3))["loss"] < before
+
+
+def test_weights_of_zero_leave_a_part_out(folder):
+    """Defect 3 of CAV-MAE Sync's code: without reconstruction its forward fails."""
+    batch = batch_of(folder)
+    said = training(reconstruction=0.0, contrast=2.0).losses(batch, torch.Generator().manual_seed(0))
+    assert said["loss"].item() == pytest.approx(2 * said["contrast"].item())
+    said = training(reconstruction=1.0, contrast=0.0).losses(batch, torch.Generator().manual_seed(0))
+    assert said["loss"].item() == pytest.approx(said["reconstruction"].item())
+
+
+def test_one_clip_is_a_batch(folder):
+    """Defect 2 of CAV-MAE Sync's code: a batch of one loses its dimension. With one pair there is nothing to choose."""
+    said = training().losses(batch_of(folder, frames=1, size=1))
+    assert said["video"].shape == (1, 1, 32) and said["contrast"] == 0 and said["loss"].isfinite()
+
+
+def test_mask_ratios_of_batches_differ_and_depend_on_the_step_alone(folder):
+    """Defect 8 of CAV-MAE Sync's code: on one device it draws the same ratio at every step."""
+    masking = {"_target_": "avsync.models.masking.Masking", "audio": [0.2, 0.9], "video": [0.2, 0.9]}
+    module, shares = training(net={"masking": masking}), {}
+    module.net.register_forward_hook(
+        lambda net, given, out: shares.setdefault(step, []).append(out.mask_a.mean().item())
+    )
+    batch = batch_of(folder, size=1)
+    for step in [*range(8), *range(8)]:
+        module.losses(batch, module._draws(step))
+    assert all(len(set(pair)) == 1 for pair in shares.values()) and len({pair[0] for pair in shares.values()}) >= 4
+
+
+def test_contrast_stays_in_single_precision(folder):
+    batch, module = batch_of(folder), training()
+    exact = module.losses(batch, torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = module.losses(batch, torch.Generator().manual_seed(0))
+    assert half["loss"].dtype == half["contrast"].dtype == half["video"].dtype == torch.float32
+    assert half["loss"].item() == pytest.approx(exact["loss"].item(), rel=0.05)
+
+
+class Killed(Exception):
+    """As a job that has run out of time."""
+
+
+class KillAt(pl.Callback):
+    def __init__(self, epoch: int):
+        self.epoch = epoch
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch:
+            raise Killed
+
+
+def test_a_training_that_goes_on_is_the_one_that_was_never_stopped(folder, tmp_path):
+    """Weights to the last bit: clips, frames, augmentation, masks, optimizer and schedule go on where they were."""
+    from avsync.data.augment import Augment
+    from avsync.data.effects.picture import Warp
+    from avsync.data.effects.sound import Noise
+
+    def run(epochs, **how):
+        module = training(net={"masking": {"_target_": "avsync.models.masking.Masking", "audio": [0.3, 0.8]}})
+        augment = Augment(colour=True, warp=Warp(), sound={"noise": Noise()})
+        fitted(module, data(folder, batch_size=12, augment=augment), epochs, folder=tmp_path, **how)
+        return module.state_dict()
+
+    save = pl.callbacks.ModelCheckpoint(tmp_path, filename="last", enable_version_counter=False)
+    straight = run(4)
+    with pytest.raises(Killed):
+        run(4, callbacks=[save, KillAt(2)])
+    resumed = run(4, resume=tmp_path / "last.ckpt")
+    assert all(torch.equal(value, resumed[name]) for name, value in straight.items())
+    net, _ = checkpoints.load(tmp_path / "last.ckpt")
+    assert net.embed_video(torch.zeros(1, 2, 32, 32, 3, dtype=torch.uint8)).shape == (1, 2, 32)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.3])
+def test_whole_clips_have_no_temporal_negatives(gap):
+    with pytest.raises(AvsyncError, match="hears the whole clip.*temporal_gap=null"):
+        training(net={"audio_seconds": None}, temporal_gap=gap)
+
+
+def test_it_begins_with_the_weights_given_and_holds_what_is_frozen(tmp_path, folder):
+    given = training(lr=1.0)
+    with torch.no_grad():
+        for parameter in given.net.parameters():
+            parameter.mul_(1.5)
+    state = {f"net.{name}": value for name, value in given.net.state_dict().items()}
+    checkpoints.save({"avsync": {"format": 1, "net": config()}, "state_dict": state}, tmp_path / "given.ckpt")
+    module = training(init_from=str(tmp_path / "given.ckpt"), freeze=["video_encoder"])
+    fitted(module, data(folder), 1, limit_train_batches=2, limit_val_batches=0)
+    same = {name for name, value in module.net.state_dict().items() if torch.equal(value, given.net.state_dict()[name])}
+    learned = {name for name, parameter in module.net.named_parameters() if parameter.requires_grad}
+    assert {name for name in given.net.state_dict() if name.startswith("video_encoder.")} <= same
+    assert learned.isdisjoint(same) and "audio_encoder.embed.weight" in learned
+
+
+def test_recall_counts_both_directions():
+    video = F.normalize(torch.eye(3)[:, None], dim=-1)
+    audio = video[[0, 1, 1]]  # the third picture finds none of its own, and the first of two equal sounds wins
+    assert recall(video, video) == 1.0
+    assert recall(video, audio) == pytest.approx((2 / 3 + 2 / 3) / 2)
+
+
+def test_what_learns_nothing_is_diagnosed(tmp_path, folder):
+    """Contrast without weight stays at chance, and that is told with its numbers."""
+    diagnosis = Diagnosis(str(tmp_path), window=20, every=5)
+    fitted(training(contrast=0.0, lr=1e-5), data(folder), 8, callbacks=[diagnosis], check_val_every_n_epoch=100)
+    assert set(diagnosis.found) <= {"chance", "collapsed"} and diagnosis.found
+    assert "model.contrast" in "".join(diagnosis.found.values())
