@@ -98,7 +98,7 @@ def _shifted(faces: Faces, synced: bool) -> list[dict]:
             try:
                 rows.append({"how": how, "suffix": suffix} | _moved(faces, how, suffix, ms / 1000, true))
             except MediaError as error:  # VP8 is not for MP4
-                rows.append({"error": str(error)})
+                rows.append({"error": str(error).partition(": ")[2]})  # without the name of the copy
                 break
     return rows
 
@@ -142,7 +142,7 @@ def _page(rows: list[dict]) -> str:
             some = [row for row in done if (row["how"], row["suffix"]) == (how, suffix)]
             lines += [_line(f"{how}, {suffix[1:].upper()}", some)] if some else []
     lines += [_line("all", done)] if done else []
-    lines += ["", *(f"- not measured: {row['error']}" for row in rows if "error" in row)]
+    lines += ["", *dict.fromkeys(f"- not measured: {row['error']}" for row in rows if "error" in row)]
     lines += [f"- decided and wrong: {row['told']}" for row in done if row["decided"] and not row["right"]]
     return "\n".join(lines) + "\n"
 

@@ -172,13 +172,13 @@ def follow(
         )
     drawn = points(found, search)
     model = explain(drawn, cuts)
-    pooled = _pooled(found, model, _AGREES)
+    pooled = _pooled(found, model)
     # what disagrees makes the rest less likely
     likely = chance(pooled) * agreement(drawn, model) if chance and pooled else None
-    whole = _pooled(found, model, math.inf) if model.kind == "constant" else None
+    whole = _still(found) if model.kind == "constant" else None
     if whole is not None and chance is not None and chance(whole) > (likely or 0.0):
         # runs that each say little say more together, as when nothing moves they may
-        model = replace(model, levels=(model.levels[0] + whole.offset,))
+        model = replace(model, levels=(whole.offset,))
         pooled, likely = replace(whole, offset=0.0), chance(whole)
     return Drift(str(path), model, found, pooled, likely, min_chance, min_confidence, cuts)
 
@@ -220,13 +220,13 @@ def _recentred(new: list[Run], centre: int, search: int) -> int:
     return last if abs(last - centre) > search // 2 else centre
 
 
-def _pooled(found: list[Run], model: Model, within: float) -> Estimate | None:
-    """Runs that agree with the model within so many seconds as one: their curves, moved by it."""
+def _pooled(found: list[Run], model: Model) -> Estimate | None:
+    """Runs that agree with the model as one: their curves, moved by it."""
     expected = model.at(np.array([run.time for run in found]))
-    agree = [(run, at) for run, at in zip(found, expected, strict=True) if abs(run.offset - at) <= within]
+    agree = [(run, at) for run, at in zip(found, expected, strict=True) if abs(run.offset - at) <= _AGREES]
     if not agree:
         return None
-    curves = torch.stack([_around(run, clock.frames(at)) for run, at in agree])
+    curves = torch.stack([_around(run.found.curve, run.base, clock.frames(at)) for run, at in agree])
     weight = torch.tensor([run.found.windows for run, _ in agree])
     whole = estimate(curves, weight)
     if whole is None:
@@ -235,8 +235,19 @@ def _pooled(found: list[Run], model: Model, within: float) -> Estimate | None:
     return replace(whole, offset=whole.offset + float(rounded), windows=float(weight.sum()))
 
 
-def _around(run: Run, middle: int) -> Tensor:
-    """The curve of a run with another frame in its middle, NaN where it does not reach."""
-    columns = len(run.found.curve)
-    index = torch.arange(columns) + middle - run.base
-    return run.found.curve[index.clamp(0, columns - 1)].masked_fill((index < 0) | (index >= columns), float("nan"))
+def _still(found: list[Run]) -> Estimate | None:
+    """All runs as one, if the offset is the same throughout; around where most of them were looked for."""
+    centre = int(np.median([run.centre for run in found]))
+    curves = torch.stack([_around(run.still, run.centre, centre) for run in found])
+    weight = torch.tensor([run.found.windows for run in found])
+    whole = estimate(curves, weight)
+    if whole is None:
+        return None
+    return replace(whole, offset=whole.offset + clock.seconds(centre), windows=float(weight.sum()))
+
+
+def _around(curve: Tensor, base: int, middle: int) -> Tensor:
+    """A curve around ``base`` with another frame in its middle, NaN where it does not reach."""
+    columns = len(curve)
+    index = torch.arange(columns) + middle - base
+    return curve[index.clamp(0, columns - 1)].masked_fill((index < 0) | (index >= columns), float("nan"))

@@ -21,7 +21,7 @@ SMALLEST_STEP = 0.020
 UNCALIBRATED = 0.7
 """Chance of a point where no calibration states one."""
 
-_LEAST_ERROR, _MOST_ERROR = 0.003, 0.012
+_LEAST_ERROR, _MOST_ERROR = 0.003, 0.025
 _GRID = 0.002
 _PRICE = 9.0
 _STEEPEST = 0.06

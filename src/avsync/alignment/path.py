@@ -32,6 +32,8 @@ class Run:
         time: Of the middle, s on the file clock.
         found: Its estimate; ``found.offset`` counts from ``base``.
         base: Frames around which the curve was read.
+        still: (C,) the curve of the same windows if the offset stays the same, around ``centre``.
+        centre: Frames that its middle stands for.
         chance: That the offset is right within ±1 frame, None without calibration.
     """
 
@@ -39,6 +41,8 @@ class Run:
     time: float
     found: Estimate
     base: int
+    still: Tensor
+    centre: int
     chance: float | None
 
     @property
@@ -109,14 +113,16 @@ def runs(  # noqa: PLR0913 - a piece with all that is known of it
     for rows in np.array_split(np.arange(len(distances)), pieces):
         base = int(np.median(path[rows]))
         found = estimate(_along(distances[rows], path[rows]), weight[rows])
-        if found is not None:
+        still = estimate(distances[rows], weight[rows])
+        if found is not None and still is not None:
             middle = clock.seconds((rows[0] + rows[-1] + clock.WINDOW_FRAMES) / 2)
             # the path wanders by a frame inside a run: its mean, not only its middle, is what the run says
             drift = float(np.average(path[rows], weights=weight[rows].numpy() + 1e-6)) - base
             moved = Estimate(
                 found.offset + clock.seconds(drift), found.frames, found.confidence, found.curve, found.windows
             )
-            yield Run(track, start + middle, moved, base + centre, chance(found) if chance else None)
+            likely = chance(found) if chance else None
+            yield Run(track, start + middle, moved, base + centre, still.curve, centre, likely)
 
 
 def _along(distances: Tensor, path: np.ndarray) -> Tensor:
