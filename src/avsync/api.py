@@ -56,7 +56,7 @@ def offset(
         AvsyncError: As there.
     """
     loaded = checkpoint_of(checkpoint)
-    return measure(path, loaded.net, loaded.calibration, search=max(1, clock.frames(search)), **settings)
+    return measure(path, loaded.net, loaded.calibration, search=_reach(search), **settings)
 
 
 def report(path: str | Path, checkpoint: str | Path | None = None, **settings: Any) -> Report:
@@ -92,20 +92,20 @@ def watch(source: str, checkpoint: str | Path | None = None, **settings: Any) ->
     return live.watch(source, loaded.net, loaded.calibration, live.Watching(**settings))
 
 
-def drift(path: str | Path, checkpoint: str | Path | None = None, **settings: Any) -> Drift:
+def drift(path: str | Path, checkpoint: str | Path | None = None, *, search: float = 1.0, **settings: Any) -> Drift:
     """The offset of a video as a function of time, and the simplest model that explains it.
 
     Args:
         path: A video with a face and sound.
         checkpoint: See :func:`checkpoint_of`.
-        settings: ``crop``, ``search``, ``min_chance``, ``min_confidence``, ``progress`` of
-            :func:`avsync.alignment.drift.drift`.
+        search: Seconds to either side of the offset that was last found.
+        settings: ``crop``, ``min_chance``, ``min_confidence``, ``progress`` of :func:`avsync.alignment.drift.drift`.
 
     Raises:
         AvsyncError: As there.
     """
     loaded = checkpoint_of(checkpoint)
-    return drifting.drift(path, loaded.net, loaded.calibration, **settings)
+    return drifting.drift(path, loaded.net, loaded.calibration, search=_reach(search), **settings)
 
 
 def fix(
@@ -114,6 +114,7 @@ def fix(
     checkpoint: str | Path | None = None,
     *,
     offset: float | None = None,
+    search: float = 1.0,
     **settings: Any,
 ) -> Fixed:
     """Write a copy of a video with its sound where it belongs; the video itself is never touched.
@@ -123,6 +124,7 @@ def fix(
         out: The file to write, whole or not at all.
         checkpoint: See :func:`checkpoint_of`.
         offset: Seconds by which the sound is early; nothing is measured then.
+        search: As for :func:`drift`.
         settings: ``rewrite``, ``force`` of :func:`avsync.alignment.fix.fix`, and those of :func:`drift`.
 
     Returns:
@@ -135,4 +137,9 @@ def fix(
         return fixing.fix(path, out, None, offset=offset, **settings)
     fixing.free_target(path, out, settings.get("force", False))  # before torch takes its seconds
     loaded = checkpoint_of(checkpoint)
-    return fixing.fix(path, out, loaded.net, loaded.calibration, **settings)
+    return fixing.fix(path, out, loaded.net, loaded.calibration, search=_reach(search), **settings)
+
+
+def _reach(seconds: float) -> int:
+    """Frames to either side."""
+    return max(1, clock.frames(seconds))

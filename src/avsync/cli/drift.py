@@ -8,6 +8,7 @@ from typing import Any
 
 from avsync import clock
 from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
+from avsync.cli.offset import SEARCH, WIDEST, reach
 
 
 def add(verbs: Any) -> None:
@@ -25,15 +26,9 @@ def add_following(parser: argparse.ArgumentParser) -> None:
         "--min-confidence", type=float, default=0.0, metavar="C", help="say undecided below it as well (default 0)"
     )
     parser.add_argument(
-        "--search", type=_reach, default=1.0, metavar="S",
-        help="seconds to either side of the offset that was last found (default 1, up to 30)",
+        "--search", type=reach, default=SEARCH, metavar="SECONDS",
+        help=f"to either side of the offset that was last found (default {SEARCH:g}, at most {WIDEST:g})",
     )  # fmt: skip
-
-
-def _reach(text: str) -> float:
-    if not 0.2 <= float(text) <= 30:
-        raise ValueError
-    return float(text)
 
 
 def following(options: argparse.Namespace) -> dict[str, Any]:
@@ -43,7 +38,7 @@ def following(options: argparse.Namespace) -> dict[str, Any]:
         "crop": options.crop,
         "min_chance": options.min_chance,
         "min_confidence": options.min_confidence,
-        "search": clock.frames(options.search),
+        "search": options.search,
     }
 
 
