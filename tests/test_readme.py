@@ -21,8 +21,8 @@ KINDS = ("make ", "source ", "avsync ", "python train.py", "python data_prep/pre
 
 
 def only_composed(command: str) -> bool:
-    """Not run here: sweeps, what needs a run, and rounds, which tests/training/test_rounds.py runs."""
-    return any(word in command for word in (" -m ", "NAME", "rounds="))
+    """Not run here: sweeps, what needs a run, rounds (tests/training/test_rounds.py) and scenes (test_drawn_scenes)."""
+    return any(word in command for word in (" -m ", "NAME", "rounds=", "model=cav_mae"))
 
 
 def of_kind(kind: str) -> list[str]:
@@ -49,7 +49,7 @@ def test_make_knows_what_it_is_asked(command):
 
 @pytest.fixture
 def place(mouth_run, tmp_path, monkeypatch):
-    """A folder such as the README speaks of: runs/NAME, CARD.md, talk.mp4, interview.mkv and crop.mp4."""
+    """A folder such as the README speaks of: runs/NAME, CARD.md, talk.mp4, interview.mkv, crop.mp4 and clips."""
     (tmp_path / "runs").mkdir()
     shutil.copytree(mouth_run, tmp_path / "runs" / "NAME")
     (tmp_path / "CARD.md").write_text("# Mouths\n")
@@ -60,6 +60,8 @@ def place(mouth_run, tmp_path, monkeypatch):
     (talker, *_) = tiny_talkers(tmp_path / "talkers", 1, 2.0)
     shutil.copy(talker, tmp_path / "talk.mp4")
     shift_audio(talker, tmp_path / "interview.mkv", 0.2)
+    (tmp_path / "clips").mkdir()
+    shutil.copy(talker, tmp_path / "clips")
     write_mouths(tmp_path / "data" / "mine" / "train", range(2), seconds=1.0)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -69,7 +71,9 @@ def test_the_verbs_run(place, capsys):
     for command in of_kind("avsync "):
         status = cli.main(shlex.split(command)[1:])
         said = capsys.readouterr()
-        assert status == 0, f"{command}: {said.err}"
+        # two seconds of a talker that this network never saw may leave it undecided, which is an answer of fix's
+        undecided = command.startswith("avsync fix") and "--offset" not in command and "undecided" in said.out
+        assert status == (3 if undecided else 0), f"{command}: {said.err}"
         assert said.out
 
 
