@@ -247,8 +247,8 @@ def table(options: argparse.Namespace) -> list[str]:
             for way, row in told.items()
         ),
         "",
-        f"{plain['seconds'] / ours['seconds']:.2f} times as fast by the clock, {plain['cpu'] / ours['cpu']:.2f} times in "
-        f"CPU seconds. Ours: {flops / 1e12:.3f} TFLOP a step, {flops / ours['seconds'] / 1e12:.3f} TFLOP/s, "
+        f"{plain['seconds'] / ours['seconds']:.2f} times as fast by the clock, {plain['cpu'] / ours['cpu']:.2f} times "
+        f"in CPU seconds. Ours: {flops / 1e12:.3f} TFLOP a step, {flops / ours['seconds'] / 1e12:.3f} TFLOP/s, "
         f"{100 * flops / ours['seconds'] / best:.0f} % of the {best / 1e12:.2f} TFLOP/s of a product of matrices.",
     ]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from avsync.models.vit import PATCH
+PATCH = 16
+"""Pixels of a side of a patch; also steps and bands of a spectrogram's."""
 
 HEAD, DECODER_HEAD = 64, 32
 """Width of an attention head in the encoder and the decoder; no tensor tells it."""
