@@ -1,6 +1,7 @@
 """What a clip tells about what sounds in it, by hand-made truth and through drawing and preparation."""
 
 import csv
+import subprocess
 import sys
 from pathlib import Path
 
@@ -54,6 +55,14 @@ def test_clips_without_truth_have_labels_at_most():
     meta = {"start": 0.0, "seconds": 1.0, "labels": ["people marching"]}
     assert labels_of(meta) == ["people marching"] and events_of(meta) == [] and mask_of(meta, 0) is None
     assert labels_of({}) == []
+
+
+def test_reading_the_truth_needs_nothing_that_draws():
+    code = (
+        "import sys, avsync.data.events; sys.exit(' '.join(m for m in ('cv2', 'scipy', 'av') if m in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_makes_no_sense_is_told_in_one_line():

@@ -102,7 +102,7 @@ class Brush:
     def _ellipse(  # noqa: PLR0913
         self, x: float, y: float, radii: tuple[float, float], degrees: float, colour: Colour, thick: int
     ) -> None:
-        centre = tuple(int(value) for value in self._pixels([(x, y)])[0])
+        centre = self._pixel(x, y)
         axes = tuple(max(1, round(abs(self._turn) * radius * (1 << _SHIFT))) for radius in radii)
         cv2.ellipse(self.picture, centre, axes, degrees, 0, 360, colour, thick, cv2.LINE_AA, _SHIFT)
         if self.mask is not None:
@@ -110,7 +110,7 @@ class Brush:
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float) -> None:
         """Light in the air: brightens the picture, hides nothing, is not in the mask."""
-        centre = self._pixels([(x, y)])[0] / (1 << _SHIFT)
+        centre = [value / (1 << _SHIFT) for value in self._pixel(x, y)]
         reach = max(2, round(abs(self._turn) * radius))
         height, width = self.picture.shape[:2]
         left, top = (max(0, int(value) - reach) for value in centre)
@@ -127,4 +127,9 @@ class Brush:
         places = np.asarray(points, np.float64)
         flat = (-1 if self._mirrored else 1) * places[:, 0] + 1j * places[:, 1]
         flat = (self._turn * flat + self._origin) * (1 << _SHIFT)
-        return np.round(np.stack([flat.real, flat.imag], 1)).astype(np.int32)
+        return np.rint(flat.view(np.float64).reshape(-1, 2)).astype(np.int32)
+
+    def _pixel(self, x: float, y: float) -> tuple[int, int]:
+        """The same for one point, which is most of what is drawn."""
+        place = (self._turn * complex(-x if self._mirrored else x, y) + self._origin) * (1 << _SHIFT)
+        return round(place.real), round(place.imag)
