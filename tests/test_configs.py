@@ -60,7 +60,7 @@ def test_every_preset_composes(group, choice, tmp_path):
     assert instantiate(cfg.model) is not None and instantiate(cfg.data) is not None
 
 
-@pytest.mark.parametrize(("model", "frames"), [("cav_mae", 1), ("cav_mae_sync", 8)])
+@pytest.mark.parametrize(("model", "frames"), [("cav_mae", 1), ("cav_mae_sync", 2)])
 def test_models_of_scenes_bring_their_data_evaluation_and_length(model, frames, tmp_path):
     cfg = composed(f"model={model}", run=tmp_path)
     plain = composed(run=tmp_path)

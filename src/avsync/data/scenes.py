@@ -50,7 +50,7 @@ class ScenesDataModule(pl.LightningDataModule):
         augment: Applied to training batches on the device, or None.
         shuffle: Samples held back to be mixed.
         seed: Of the order, the frames and the augmentation.
-        cache: ``memory`` holds all decoded scenes: 3 P² a decoded frame and 64 kB a second of sound, so 1.9 MB for a
+        cache: ``memory`` holds all decoded scenes: 3 P² a decoded frame and 64 kB a second of sound, so 1.8 MB for a
             clip of 4 s with 40 frames of 112 pixels. None reads and decodes them on every pass.
 
     Raises:
