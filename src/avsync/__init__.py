@@ -12,9 +12,11 @@ from avsync import models as models  # callable; imports nothing heavy
 
 if TYPE_CHECKING:
     from avsync.api import offset as offset
+    from avsync.api import score as score
+    from avsync.api import speakers as speakers
     from avsync.models.shipped import Loaded
 
-VERBS = ("offset",)
+VERBS = ("offset", "score", "speakers")
 """Functions of :mod:`avsync.api` that are found here as well."""
 
 

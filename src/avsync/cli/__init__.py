@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from avsync.cli import checkpoints, offset, runs, sets
+from avsync.cli import checkpoints, offset, runs, score, sets, speakers
 from avsync.cli.inputs import complain
 from avsync.errors import AvsyncError
 
-VERBS = (offset, runs, sets, checkpoints)
+VERBS = (offset, speakers, score, runs, sets, checkpoints)
 """Modules whose ``add`` gives a verb its arguments and what runs it, in the order of the help."""
 
 
