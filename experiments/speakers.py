@@ -4,7 +4,8 @@
 
 CLIPS holds one folder a set. Faces are cut out of the clips and set side by side, two or three, into stretches of 5 s
 (as long as the clip where it is shorter; clips of a set of one person, --same, are joined). All of them talk; the voice
-is that of one or, dubbed, that of somebody of another set. The files are written and measured as ``avsync speakers``
+is that of one or, dubbed, that of somebody of another corpus (GRID's sentences have the same words at the same times:
+dubbed with each other they partly are in sync). The files are written and measured as ``avsync speakers``
 measures them: nothing is given, neither boxes nor offset. Frames count where there is voice: right is the face whose
 voice it is, in a dubbed file nobody. With --same sets there are also files of three stretches: one face speaks, then
 the other, then nobody.
@@ -18,6 +19,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,7 @@ from avsync.alignment.speakers import Speakers, speakers
 from avsync.data.sources import videos
 from avsync.data.speech import speech_share
 from avsync.errors import AvsyncError
-from avsync.faces.follow import follow_faces
+from avsync.faces.follow import follow
 from avsync.faces.vision import cv2
 from avsync.media.read import read_frames
 from avsync.media.sound import read_audio
@@ -38,6 +40,9 @@ from avsync.media.write import write_video
 
 LENGTH = clock.frames(5.0)
 SHORTEST = clock.frames(2.9)
+MOST = clock.frames(15.0)
+"""Frames of a clip that are looked at."""
+
 SIDE, ROOM = 256, 2.0
 """Pixels of a face's part of the picture, and how many face widths that shows."""
 
@@ -98,7 +103,8 @@ def _talks(folder: Path, options: argparse.Namespace, draw: random.Random) -> li
 def _cut_out(file: Path) -> Talk | None:
     """The largest part of a clip that shows one face from its first frame on."""
     try:
-        faces = list(follow_faces(file, max_seconds=600))
+        pictures = list(islice(read_frames(file), MOST))
+        faces = list(follow(pictures, size=96, min_seconds=0.4, max_seconds=600))
     except AvsyncError:
         return None
     if not faces:
@@ -110,7 +116,7 @@ def _cut_out(file: Path) -> Talk | None:
     first = clock.frames(face.start)
     frames = [
         cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-        for k, picture in read_frames(file)
+        for k, picture in pictures
         if first <= k < first + len(face.frames)
     ]
     audio = read_audio(file)[first * clock.SAMPLES_PER_FRAME :]
@@ -124,7 +130,9 @@ Scene = tuple[str, str, np.ndarray, np.ndarray, np.ndarray]
 
 def _scenes(talks: dict[str, list[Talk]], options: argparse.Namespace, draw: random.Random) -> Iterator[Scene]:
     for name, own in talks.items():
-        foreign = [talk for other, some in talks.items() if other != name for talk in some]
+        corpus = name.split("_")[0]
+        foreign = [talk for other, some in talks.items() if other.split("_")[0] != corpus for talk in some]
+        foreign = foreign or [talk for other, some in talks.items() if other != name for talk in some]
         for talk in own[: options.limit]:
             length = len(talk.frames)
             pool = [one for one in own if one.person != talk.person and len(one.frames) >= length]

@@ -37,15 +37,27 @@ def test_chances_sum_to_one_and_without_evidence_are_alike():
     assert torch.allclose(chance, torch.full_like(chance, 0.25), atol=1e-5)
 
 
-def by_paths(ratio: torch.Tensor) -> tuple[float, torch.Tensor]:
+def test_when_the_speaker_has_left_anybody_is_next():
+    """A cut: the same places show other faces; a new turn costs nothing, but a voice of nobody goes on."""
+    ratio = drawn([0] * 60 + [1] * 5, 2)
+    fresh = torch.zeros(65, 2, dtype=torch.bool)
+    assert likeliest(ratio, fresh)[-1] == 0
+    fresh[60] = True
+    assert likeliest(ratio, fresh).tolist() == [0] * 60 + [1] * 5
+    assert (likeliest(drawn([2] * 60 + [1] * 4, 2), fresh[:64]) == 2).all()
+
+
+def by_paths(ratio: torch.Tensor, fresh: torch.Tensor) -> tuple[float, torch.Tensor]:
     """Evidence and posterior by every path there is, one after the other."""
     said = torch.cat([ratio, torch.zeros(len(ratio), 1)], dim=1)
     states, total = said.shape[1], 0.0
     chance = torch.zeros(said.shape)
     for path in torch.cartesian_prod(*[torch.arange(states)] * len(ratio)).tolist():
         weight = math.exp(sum(float(said[t, state]) for t, state in enumerate(path))) / states
-        for before, after in zip(path, path[1:], strict=False):
-            weight *= 1 - 1 / TURN if before == after else 1 / TURN / (states - 1)
+        for t, (before, after) in enumerate(zip(path, path[1:], strict=False), 1):
+            left = before < states - 1 and bool(fresh[t, before])
+            usual = 1 - 1 / TURN if before == after else 1 / TURN / (states - 1)
+            weight *= 1 / states if left else usual
         total += weight
         for t, state in enumerate(path):
             chance[t, state] += weight
@@ -54,9 +66,11 @@ def by_paths(ratio: torch.Tensor) -> tuple[float, torch.Tensor]:
 
 def test_evidence_and_chances_are_those_of_all_paths():
     ratio = torch.randn(6, 2, generator=torch.Generator().manual_seed(0)) * 3
-    total, chance = by_paths(ratio)
-    assert float(evidence(ratio)) == pytest.approx(total, abs=1e-4)
-    assert torch.allclose(posterior(ratio), chance, atol=1e-4)
+    fresh = torch.zeros(6, 2, dtype=torch.bool)
+    fresh[3, 0] = fresh[4, 1] = True
+    total, chance = by_paths(ratio, fresh)
+    assert float(evidence(ratio, fresh)) == pytest.approx(total, abs=1e-4)
+    assert torch.allclose(posterior(ratio, fresh), chance, atol=1e-4)
 
 
 def test_evidence_of_many_models_at_once_is_that_of_each():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from avsync import clock
 from avsync.alignment.embedded import Seen
 from avsync.alignment.matches import matches
 from avsync.alignment.turns import ABSENT, STRENGTHS, evidence, likeliest, posterior, ratios
@@ -53,7 +54,9 @@ def course(seen: list[Seen], sound: Tensor, speech: Tensor, *, search: int, give
         given: The offset, if it is known.
     """
     places = _Places(seen, sound, speech, search)
-    likely = torch.stack([evidence(places.ratios(strength)) for strength in STRENGTHS])  # (strengths, 2 search + 1)
+    likely = torch.stack(
+        [evidence(places.ratios(strength), places.fresh) for strength in STRENGTHS]
+    )  # (strengths, 2 search + 1)
     total = likely.logsumexp(dim=0) - math.log(len(STRENGTHS))
     usual = (-torch.arange(-search, search + 1).abs() / USUAL).log_softmax(dim=0)
     best = int((total + usual).argmax()) if given is None else given + search
@@ -74,14 +77,16 @@ class _Places:
     def __init__(self, seen: list[Seen], sound: Tensor, speech: Tensor, search: int):
         held = [matches(one.video.float(), sound.float(), speech, start=one.first, search=search) for one in seen]
         self.tied = sum(match.tied * len(match.score) for match in held) / sum(len(one.video) for one in seen)
-        self.of_face = slots([(one.first, one.end) for one in seen])
-        length, width = max([len(speech), *(one.end for one in seen)]), max(self.of_face) + 1
+        # a face is still on screen in the frames of its last window
+        self.of_face = slots([(one.first, one.end + clock.WINDOW_FRAMES - 1) for one in seen])
+        length, width = max([len(speech), *(one.end + clock.WINDOW_FRAMES - 1 for one in seen)]), max(self.of_face) + 1
         self.face = torch.full((length, width), -1)
         self.score, self.weight = (torch.zeros(length, width, 2 * search + 1) for _ in range(2))
         for index, (one, match, place) in enumerate(zip(seen, held, self.of_face, strict=True)):
             rows = slice(one.first, one.end)
-            self.face[rows, place] = index
+            self.face[one.first : one.end + clock.WINDOW_FRAMES - 1, place] = index
             self.score[rows, place], self.weight[rows, place] = match.score, match.weight
+        self.fresh = self.face.diff(dim=0, prepend=self.face[:1]) != 0
 
     def ratios(self, strength: float) -> Tensor:
         """(T, K, 2 search + 1)."""
@@ -90,7 +95,7 @@ class _Places:
 
 
 def _read(places: _Places, seen: list[Seen], ratio: Tensor, bare: Course) -> Course:
-    state, chance = likeliest(ratio), posterior(ratio)
+    state, chance = likeliest(ratio, places.fresh), posterior(ratio, places.fresh)
     faces = torch.cat([places.face, torch.full((len(ratio), 1), -1)], dim=1)
     who = faces.gather(1, state[:, None])[:, 0]
     own = [chance[one.first : one.end, place] for one, place in zip(seen, places.of_face, strict=True)]

@@ -87,23 +87,7 @@ def as_json(found: Any, checkpoint: str) -> dict[str, Any]:
         "offset_frames": None if found.offset is None else clock.frames(found.offset),
         "chance": round(found.chance, 4),
         "nobody_seconds": round(nobody, 3),
-        "faces": [
-            {
-                "id": face.id,
-                "start": round(face.start, 3),
-                "end": round(face.end, 3),
-                "speaks_seconds": round(spoken[face.id], 3),
-                "windows": [
-                    {
-                        "time": round(face.start + clock.seconds(row + 0.5), 3),
-                        "chance": round(float(face.chance[row]), 4),
-                        "box": [round(float(value), 1) for value in face.boxes[row]],
-                    }
-                    for row in range(EVERY // 2, len(face.boxes), EVERY)
-                ],
-            }
-            for face in found.faces
-        ],
+        "faces": [_face(face, spoken[face.id]) for face in found.faces],
         "turns": [
             {
                 "start": round(turn.start, 3),
@@ -112,6 +96,23 @@ def as_json(found: Any, checkpoint: str) -> dict[str, Any]:
                 "chance": round(turn.chance, 4),
             }
             for turn in found.turns
+        ],
+    }
+
+
+def _face(face: Any, spoken: float) -> dict[str, Any]:
+    return {
+        "id": face.id,
+        "start": round(face.start, 3),
+        "end": round(face.end, 3),
+        "speaks_seconds": round(spoken, 3),
+        "windows": [
+            {
+                "time": round(face.start + clock.seconds(row + 0.5), 3),
+                "chance": round(float(face.chance[row]), 4),
+                "box": [round(float(value), 1) for value in face.boxes[row]],
+            }
+            for row in range(EVERY // 2, len(face.boxes), EVERY)
         ],
     }
 
