@@ -16,7 +16,7 @@ from avsync.alignment.turns import ABSENT, STRENGTHS, evidence, likeliest, poste
 USUAL = 6.0
 """Frames of offset over which its chance, before anything is measured, falls to a third."""
 
-SURE = 0.6
+SURE = 0.55
 """Chance that any face speaks, under which the voice is nobody's; chosen on real clips (experiments/speakers.md)."""
 
 
@@ -54,10 +54,8 @@ def course(seen: list[Seen], sound: Tensor, speech: Tensor, *, search: int, give
         given: The offset, if it is known.
     """
     places = _Places(seen, sound, speech, search)
-    likely = torch.stack(
-        [evidence(places.ratios(strength), places.fresh) for strength in STRENGTHS]
-    )  # (strengths, 2 search + 1)
-    total = likely.logsumexp(dim=0) - math.log(len(STRENGTHS))
+    likely = torch.stack([evidence(places.ratios(strength), places.fresh) for strength in STRENGTHS])
+    total = likely.logsumexp(dim=0) - math.log(len(STRENGTHS))  # (2 search + 1,)
     usual = (-torch.arange(-search, search + 1).abs() / USUAL).log_softmax(dim=0)
     best = int((total + usual).argmax()) if given is None else given + search
     odds = (total + usual).logsumexp(dim=0) if given is None else total[best]
