@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from avsync.api import fix as fix
     from avsync.api import offset as offset
     from avsync.api import report as report
+    from avsync.api import score as score
+    from avsync.api import speakers as speakers
     from avsync.api import watch as watch
     from avsync.models.shipped import Loaded
 
-VERBS = ("offset", "drift", "fix", "report", "watch")
+VERBS = ("offset", "speakers", "score", "drift", "fix", "report", "watch")
 """Functions of :mod:`avsync.api` that are found here as well."""
 
 

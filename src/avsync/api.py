@@ -17,8 +17,11 @@ from avsync.alignment import live
 from avsync.alignment.drift import Drift
 from avsync.alignment.fix import Fixed
 from avsync.alignment.measure import FileResult, measure
+from avsync.alignment.speakers import Speakers
+from avsync.alignment.speakers import speakers as tell_speakers
 from avsync.evaluation.file_page import Report, write_file_page
 from avsync.evaluation.runs import default_checkpoint
+from avsync.evaluation.score import Score, score_file
 from avsync.models.shipped import Measurer, load_measurer
 
 
@@ -138,6 +141,44 @@ def fix(
     fixing.free_target(path, out, settings.get("force", False))  # before torch takes its seconds
     loaded = checkpoint_of(checkpoint)
     return fixing.fix(path, out, loaded.net, loaded.calibration, search=_reach(search), **settings)
+
+
+def speakers(
+    path: str | Path, checkpoint: str | Path | None = None, *, search: float = 0.6, **settings: Any
+) -> Speakers:
+    """Which of the faces in a video the voice belongs to, when, and when to none of them.
+
+    Args:
+        path: A video with faces and sound.
+        checkpoint: See :func:`checkpoint_of`.
+        search: Seconds to either side within which the offset is looked for.
+        settings: ``offset``, ``progress`` of :func:`avsync.alignment.speakers.speakers`.
+
+    Raises:
+        AvsyncError: As there.
+    """
+    return tell_speakers(path, checkpoint_of(checkpoint).net, search=_reach(search), **settings)
+
+
+def score(
+    path: str | Path, checkpoint: str | Path | None = None, lse: str | Path | None = None, **settings: Any
+) -> Score:
+    """How good the synchronization of a video is.
+
+    Args:
+        path: A video with a face and sound.
+        checkpoint: See :func:`checkpoint_of`.
+        lse: SyncNet's released network as ``avsync import`` made it, for LSE-C and LSE-D; needless where
+            ``checkpoint`` is that.
+        settings: ``crop``, ``segment``, ``min_chance``, ``progress`` of :func:`avsync.evaluation.score.score_file`.
+
+    Raises:
+        AvsyncError: As there.
+    """
+    loaded = checkpoint_of(checkpoint)
+    released = None if lse is None else checkpoint_of(lse)
+    named = None if released is None else (released.net, released.name)
+    return score_file(path, loaded.net, loaded.calibration, network=loaded.name, lse=named, **settings)
 
 
 def _reach(seconds: float) -> int:

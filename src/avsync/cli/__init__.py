@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 
-from avsync.cli import checkpoints, drift, fix, offset, report, runs, sets, watch
+from avsync.cli import checkpoints, drift, fix, offset, report, runs, score, sets, speakers, watch
 from avsync.cli.inputs import complain
 from avsync.errors import AvsyncError
 
-VERBS = (offset, drift, fix, report, watch, runs, sets, checkpoints)
+VERBS = (offset, fix, drift, speakers, score, report, watch, runs, sets, checkpoints)
 """Modules whose ``add`` gives a verb its arguments and what runs it, in the order of the help."""
 
 

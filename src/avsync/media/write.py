@@ -5,7 +5,7 @@ The same input gives the same bytes: one encoder thread, no dates or library ver
 
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -36,7 +36,7 @@ PRIMING = {"aac": 1024, "libmp3lame": 1105, "mp2": 481}
 def write_video(  # noqa: PLR0913 - one call says everything about the file, all but three by keyword
     path: str | Path,
     frames: Iterable[np.ndarray],
-    audio: np.ndarray | None = None,
+    audio: np.ndarray | Iterable[np.ndarray] | None = None,
     *,
     fps: float = FPS,
     sample_rate: int = SAMPLE_RATE,
@@ -51,7 +51,7 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
     Args:
         path: The file; its suffix chooses the container (.mp4, .mkv, .mov, .webm, .avi, ...).
         frames: Pictures (H, W, 3) uint8 RGB, all of one size, H and W even; may be a generator.
-        audio: (S,) float32 in [-1, 1], or None for no sound.
+        audio: (S,) float32 in [-1, 1], or such pieces one after the other, or None for no sound.
         fps: Pictures a second.
         sample_rate: Hz of ``audio``.
         audio_offset: Seconds by which the timestamps move the sound later (below 0: the picture is moved
@@ -71,18 +71,19 @@ def write_video(  # noqa: PLR0913 - one call says everything about the file, all
     _require_even(first, path)
     suffix = Path(path).suffix.lower()
     default_video, default_audio = _CODECS.get(suffix, ("libx264", "aac"))
-    if suffix == ".avi" and audio is not None:
-        audio, audio_offset = _without_start_times(audio, audio_offset, fps, sample_rate)
+    pieces = [audio] if isinstance(audio, np.ndarray) else audio
+    if suffix == ".avi" and pieces is not None:
+        pieces, audio_offset = _without_start_times(pieces, audio_offset, fps, sample_rate)
     with whole_file(path) as temporary:
         try:
             with av.open(f"file:{temporary}", "w", container_options=_BITEXACT) as container:
                 picture = _Picture(container, video_codec or default_video, first.shape, fps, crf, key_every)
                 picture.delay = max(0.0, -audio_offset)
                 sound = None
-                if audio is not None:
+                if pieces is not None:
                     codec = audio_codec or default_audio
                     early = PRIMING.get(codec, 0) if suffix == ".avi" else 0
-                    sound = _Sound(container, codec, audio[early:], sample_rate)
+                    sound = _Sound(container, codec, _blocks(pieces, early), sample_rate)
                     sound.delay = max(0.0, audio_offset) + early / sample_rate
                 _mux(picture, sound, chain([first], remaining))
         except (av.error.FFmpegError, ValueError) as error:
@@ -132,7 +133,7 @@ def encode_flac(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> bytes:
         raise MediaError(f"sound of shape {audio.shape} cannot be encoded; (S,) with S > 0 is needed")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="flac", container_options=_BITEXACT) as container:
-        sound = _Sound(container, "flac", audio, sample_rate)
+        sound = _Sound(container, "flac", _blocks([audio]), sample_rate)
         sound.write_until(float("inf"))
         sound.close()
     return buffer.getvalue()
@@ -156,11 +157,27 @@ def _require_even(frame: np.ndarray, what: str | Path) -> None:
         raise MediaError(f"{what}: a frame of shape {frame.shape} cannot be encoded; (even, even, 3) is needed")
 
 
-def _without_start_times(audio: np.ndarray, offset: float, fps: float, rate: int) -> tuple[np.ndarray, float]:
+def _without_start_times(
+    pieces: Iterable[np.ndarray], offset: float, fps: float, rate: int
+) -> tuple[Iterable[np.ndarray], float]:
     """The sound and the offset for a container that counts frames: silence does what timestamps cannot."""
     late_frames = max(0, math.ceil(-offset * fps))
     silence = np.zeros(max(0, round((late_frames / fps + offset) * rate)), np.float32)
-    return np.concatenate([silence, audio]), -late_frames / fps
+    return chain([silence], pieces), -late_frames / fps
+
+
+def _blocks(pieces: Iterable[np.ndarray], skip: int = 0) -> Iterator[np.ndarray]:
+    """Sound (S,) float32 without its first ``skip`` samples, in blocks of one length and a rest."""
+    held = np.zeros(0, np.float32)
+    for piece in pieces:
+        held = np.concatenate([held, piece])
+        skipped = min(skip, len(held))
+        held, skip = held[skipped:], skip - skipped
+        whole = len(held) // _BLOCK * _BLOCK
+        yield from held[:whole].reshape(-1, _BLOCK)
+        held = held[whole:]
+    if len(held):
+        yield held
 
 
 def _mux(picture: "_Picture", sound: "_Sound | None", frames: Iterable[np.ndarray]) -> None:
@@ -230,22 +247,25 @@ def _options(codec: str, crf: int) -> dict[str, str]:
 
 
 class _Sound:
-    """An audio stream being written from one waveform; ``delay`` s are added to all its timestamps."""
+    """An audio stream being written from blocks of a waveform; ``delay`` s are added to all its timestamps."""
 
-    def __init__(self, container: OutputContainer, codec: str, audio: np.ndarray, sample_rate: int):
+    def __init__(self, container: OutputContainer, codec: str, blocks: Iterator[np.ndarray], sample_rate: int):
         self.container = container
         options = {"flags": "+bitexact"}
         self.stream = cast(Any, container.add_stream(codec, rate=sample_rate, options=options))
         self.stream.layout = "mono"
         self.rate = sample_rate
-        self.samples = np.clip(np.round(audio * 32768.0), -32768, 32767).astype(np.int16)
+        self.blocks = blocks
         self.delay = 0.0
         self.count = 0
 
     def write_until(self, time: float) -> None:
-        while self.count < len(self.samples) and self.count / self.rate + self.delay < time:
-            block = self.samples[None, self.count : self.count + _BLOCK]
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="s16", layout="mono")
+        while self.count / self.rate + self.delay < time:
+            samples = next(self.blocks, None)
+            if samples is None:
+                return
+            block = np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
             frame.sample_rate = self.rate
             frame.time_base = Fraction(1, self.rate)
             frame.pts = self.count + round(self.delay * self.rate)

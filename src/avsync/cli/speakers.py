@@ -1,0 +1,131 @@
+"""``avsync speakers``: which face the voice belongs to, when, and when to none of them."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from avsync import clock
+from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each
+from avsync.errors import AvsyncError
+
+EVERY = 5
+"""Frames from one chance that is told to the next."""
+
+
+def add(verbs: Any) -> None:
+    """The verb's arguments."""
+    speakers = verbs.add_parser("speakers", help="tell whose voice is heard, and when it is nobody's on screen")
+    add_inputs(speakers)
+    speakers.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
+    speakers.add_argument(
+        "--offset", type=float, metavar="MS",
+        help="how far the sound is from the picture, if known; positive: audio early (default: found)",
+    )  # fmt: skip
+    speakers.add_argument("--rttm", metavar="FILE", help="write who speaks when as RTTM; a folder for several inputs")
+    speakers.add_argument(
+        "--video", metavar="OUT.mp4", help="write the video with boxes and chances on it; a folder for several inputs"
+    )
+    speakers.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
+
+    several = len(options.files) != 1 or Path(options.files[0]).is_dir()
+    for name, out in (("--rttm", options.rttm), ("--video", options.video)):
+        if out and several and not Path(out).is_dir():
+            raise AvsyncError(f"{name} {out} is one file, several were given to measure: give a folder that exists")
+    given = {
+        "checkpoint": options.checkpoint,
+        "offset": None if options.offset is None else options.offset / 1000,
+        "rttm": options.rttm,
+        "video": options.video,
+    }
+    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
+    if not options.json:
+        print(f"checkpoint: {loaded.name}")
+    return each(options, partial(told, given), as_text)
+
+
+def told(given: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]:
+    """The row of one file; RTTM and video are written on the way."""
+    from avsync.alignment.rttm import rttm
+    from avsync.alignment.speaker_video import draw_speakers
+    from avsync.api import checkpoint_of, speakers
+    from avsync.media.atomic import whole_file
+
+    share = 0.5 if given["video"] else 1.0
+    found = speakers(file, given["checkpoint"], offset=given["offset"], progress=lambda done: progress(share * done))
+    if given["rttm"]:
+        with whole_file(_target(given["rttm"], file, ".rttm")) as partial_file:
+            partial_file.write_text(rttm(found), encoding="utf-8")
+    if given["video"]:
+        draw_speakers(found, _target(given["video"], file, ".mp4"), lambda done: progress(share + share * done))
+    return as_json(found, checkpoint_of(given["checkpoint"]).name)
+
+
+def _target(out: str, file: str, suffix: str) -> Path:
+    return Path(out) / f"{Path(file).name}{suffix}" if Path(out).is_dir() else Path(out)
+
+
+def as_json(found: Any, checkpoint: str) -> dict[str, Any]:
+    """What a program reads; a face that is null is none of those on screen."""
+    spoken = {face.id: 0.0 for face in found.faces}
+    nobody = 0.0
+    for turn in found.turns:
+        if turn.face is None:
+            nobody += turn.end - turn.start
+        else:
+            spoken[turn.face] += turn.end - turn.start
+    return {
+        "file": found.file,
+        "checkpoint": checkpoint,
+        "offset_ms": None if found.offset is None else round(found.offset * 1000, 1),
+        "offset_frames": None if found.offset is None else clock.frames(found.offset),
+        "chance": round(found.chance, 4),
+        "nobody_seconds": round(nobody, 3),
+        "faces": [_face(face, spoken[face.id]) for face in found.faces],
+        "turns": [
+            {
+                "start": round(turn.start, 3),
+                "end": round(turn.end, 3),
+                "face": turn.face,
+                "chance": round(turn.chance, 4),
+            }
+            for turn in found.turns
+        ],
+    }
+
+
+def _face(face: Any, spoken: float) -> dict[str, Any]:
+    return {
+        "id": face.id,
+        "start": round(face.start, 3),
+        "end": round(face.end, 3),
+        "speaks_seconds": round(spoken, 3),
+        "windows": [
+            {
+                "time": round(face.start + clock.seconds(row + 0.5), 3),
+                "chance": round(float(face.chance[row]), 4),
+                "box": [round(float(value), 1) for value in face.boxes[row]],
+            }
+            for row in range(EVERY // 2, len(face.boxes), EVERY)
+        ],
+    }
+
+
+def as_text(row: dict[str, Any]) -> str:
+    """What a person reads: a line for the file, one for each turn."""
+    count = len(row["faces"])
+    faces = "1 face" if count == 1 else f"{count} faces"
+    if not row["turns"]:
+        return f"{row['file']}: {faces}, no voice is heard"
+    said = "no offset fits any of them" if row["offset_ms"] is None else clock.describe(row["offset_ms"] / 1000)
+    lines = [f"{row['file']}: {faces}, {said}; {row['nobody_seconds']:.1f} s of voice of nobody on screen"]
+    for turn in row["turns"]:
+        who = "nobody on screen" if turn["face"] is None else f"face {turn['face']}"
+        lines.append(f"  {turn['start']:.2f} to {turn['end']:.2f} s: {who} ({100 * turn['chance']:.0f} %)")
+    return "\n".join(lines)

@@ -1,0 +1,127 @@
+"""Faces given as arrays: random embeddings, and drawn mouths through the network trained on such."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from avsync.alignment.course import course, slots
+from avsync.alignment.embedded import Seen
+from avsync.alignment.matches import matches
+from avsync.alignment.rttm import rttm
+from avsync.alignment.speakers import Face, Speakers, Turn, bridged
+from avsync.data.speech import speech_share
+from avsync.models import checkpoints
+from mouths import draw_mouth
+
+SEARCH = 15
+
+
+def noise(count: int, seed: int) -> torch.Tensor:
+    return F.normalize(torch.randn(count, 32, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def face(number: int, video: torch.Tensor, first: int = 0) -> Seen:
+    return Seen(number, first, video, np.zeros((len(video) + 4, 4), np.float32))
+
+
+def right(found, who: list[int]) -> float:
+    return float((found.who[: len(who)] == torch.tensor(who)).float().mean())
+
+
+def scene(offset: int) -> tuple[list[Seen], torch.Tensor, list[int]]:
+    """200 windows each of face 0, of face 1 and of nobody; the sound early by ``offset``."""
+    sound, one, other = noise(600, 0), noise(600, 1), noise(600, 2)
+    one[:200] = F.normalize(0.5 * sound[:200] + one[:200], dim=-1)
+    other[200:400] = F.normalize(0.5 * sound[200:400] + other[200:400], dim=-1)
+    return [face(3, one), face(7, other)], torch.roll(sound, -offset, dims=0), [0] * 200 + [1] * 200 + [-1] * 200
+
+
+@pytest.mark.parametrize("offset", [-9, 0, 4])
+def test_whose_voice_it_is_and_when_it_is_nobodys(offset):
+    seen, sound, who = scene(offset)
+    found = course(seen, sound, torch.ones(600), search=SEARCH)
+    assert found.offset == offset and found.chance_any > 0.99
+    assert right(found, who) > 0.97
+    assert found.chance[0][20:180].min() > 0.9 and found.chance[0][220:].max() < 0.1
+    assert found.nobody[420:580].min() > 0.9
+
+
+def test_a_given_offset_is_taken():
+    seen, sound, who = scene(4)
+    assert right(course(seen, sound, torch.ones(600), search=SEARCH, given=4), who) > 0.97
+    wrong = course(seen, sound, torch.ones(600), search=SEARCH, given=-5)
+    assert wrong.offset == -5 and (wrong.who == -1).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_voice_over_is_nobodys(seed):
+    seen = [face(0, noise(300, 100 + seed)), face(1, noise(300, 200 + seed))]
+    found = course(seen, noise(300, 300 + seed), torch.ones(300), search=SEARCH)
+    assert found.offset is None and found.chance_any < 0.6 and (found.who == -1).all()
+
+
+def test_faces_come_and_go():
+    """Shots: two faces, then one of others; a track numbers its own windows."""
+    sound = noise(500, 0)
+    seen = [face(0, noise(200, 1)), face(1, sound[:200].clone()), face(2, sound[200:500].clone(), first=200)]
+    found = course(seen, sound, torch.ones(500), search=SEARCH)
+    assert right(found, [1] * 200 + [2] * 300) > 0.98
+    assert [len(chance) for chance in found.chance] == [200, 200, 300]
+
+
+def test_silence_says_nothing():
+    seen, sound, _ = scene(0)
+    found = course(seen, sound, torch.zeros(600), search=SEARCH)
+    assert found.offset is None and (found.heard == 0).all()
+
+
+def test_one_place_holds_no_two_faces_at_once():
+    spans = [(0, 50), (0, 20), (20, 90), (30, 40), (50, 60)]
+    places = slots(spans)
+    assert max(places) == 2
+    for k, (first, end) in enumerate(spans):
+        for j in range(k):
+            assert places[j] != places[k] or spans[j][1] <= first or end <= spans[j][0]
+
+
+def test_wrong_pairings_score_nothing_on_average_whatever_the_scale():
+    sound, video = noise(400, 0), 50 * noise(400, 1)
+    found = matches(video, sound, torch.ones(400), start=0, search=SEARCH)
+    assert abs(float(found.score.mean())) < 0.05 and float(found.score.std()) == pytest.approx(1, abs=0.1)
+    smooth = F.avg_pool1d(video.T[None], 9, 1, 4)[0].T
+    assert matches(smooth, F.avg_pool1d(sound.T[None], 9, 1, 4)[0].T, torch.ones(400), start=0, search=SEARCH).tied > 4
+
+
+@pytest.fixture(scope="module")
+def mouth_net(mouth_run):
+    return checkpoints.load(mouth_run / "checkpoints" / "best.ckpt")[0]
+
+
+@torch.inference_mode()
+def test_drawn_mouths_of_whom_one_is_heard_at_a_time(mouth_net):
+    """Three mouths that never rest; the voice is the second's, then the first's, then a stranger's."""
+    rows = [[draw_mouth(400 + 10 * part + k) for k in range(3)] for part in range(3)]
+    heard = [rows[0][1], rows[1][0], draw_mouth(440)]
+    sound = torch.from_numpy(np.concatenate([clip.audio for clip in heard]))
+    seen = []
+    for k in range(3):
+        frames = np.concatenate([part[k].frames for part in rows])
+        seen.append(face(k, mouth_net.embed_video(torch.from_numpy(frames)[None])[0]))
+    found = course(seen, mouth_net.embed_audio(sound[None])[0], speech_share(sound), search=SEARCH)
+    assert found.offset == 0
+    assert right(found, [1] * 98 + [0] * 100 + [-1] * 98) >= 0.95
+
+
+def test_short_pauses_do_not_end_a_turn():
+    active = torch.tensor([0, 1, 1, 0, 0, 1, 0, 0, 0, 1, 0], dtype=torch.bool)
+    assert bridged(active, 2).int().tolist() == [0, 1, 1, 1, 1, 1, 0, 0, 0, 1, 0]
+
+
+def test_rttm_is_what_diarization_tools_read():
+    one = Face(4, 0.0, np.zeros((10, 4), np.float32), np.ones(10, np.float32))
+    turns = [Turn(0.0, 1.5, 4, 0.9), Turn(2.0, 2.25, None, 0.8)]
+    lines = rttm(Speakers("a/my talk.mp4", 0.0, 1.0, [one], turns)).splitlines()
+    fields = [line.split(" ") for line in lines]
+    assert all(len(row) == 10 and row[0] == "SPEAKER" and row[1:3] == ["my_talk", "1"] for row in fields)
+    assert [(float(row[3]), float(row[4]), row[7]) for row in fields] == [(0.0, 1.5, "face4"), (2.0, 0.25, "none")]

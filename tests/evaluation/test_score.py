@@ -1,0 +1,128 @@
+"""Scores of drawn mouths, in sync and not; LSE through a file as the released code has it."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import avsync
+from avsync import cli
+from avsync.errors import AvsyncError
+from avsync.evaluation.lse import lse_of_clip
+from avsync.evaluation.score import LIMITS, is_released
+from avsync.media.read import read_frames
+from avsync.media.remux import shift_audio
+from avsync.media.sound import read_audio
+from avsync.media.write import write_video
+from avsync.models import checkpoints
+from avsync.models.imports import import_weights
+from mouths import draw_mouth
+from released import SIZE, random_released
+from rows import check_row
+
+
+@pytest.fixture(scope="module")
+def checkpoint(mouth_run):
+    return mouth_run / "checkpoints" / "best.ckpt"
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    clip = draw_mouth(300, seconds=6.0)
+    path = tmp_path_factory.mktemp("video") / "mouth.mp4"
+    write_video(path, clip.frames, clip.audio)
+    return path
+
+
+def test_what_is_in_sync_scores_high(video, checkpoint):
+    found = avsync.score(video, checkpoint, crop="none")
+    assert len(found.segments) == 6 and found.aligned == 1 and found.score > 0.9
+    assert set(found.within.values()) == {1.0} and found.lse is None
+    assert [segment.time for segment in found.segments] == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+    expected = np.average([one.chance for one in found.segments], weights=[one.speech for one in found.segments])
+    assert found.score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "inside"),
+    [
+        (65, {"bt1359_acceptability"}),
+        (-95, {"bt1359_detectability", "bt1359_acceptability"}),
+        (-155, {"bt1359_acceptability"}),
+        (300, set()),
+    ],
+)
+def test_limits_are_told_with_the_sign_of_the_clock(video, checkpoint, tmp_path, milliseconds, inside):
+    shift_audio(video, tmp_path / "moved.mp4", -milliseconds / 1000)  # positive: the sound early
+    found = avsync.score(tmp_path / "moved.mp4", checkpoint, crop="none")
+    assert {name for name, share in found.within.items() if share > 0.9} == inside
+    assert {name for name, share in found.within.items() if share < 0.1} == set(LIMITS) - inside
+    if abs(milliseconds) > 80:
+        assert found.score < 0.1 and found.aligned < 0.1
+
+
+def test_a_file_that_falls_out_of_sync_halfway_says_when(checkpoint, tmp_path):
+    clip = draw_mouth(310, seconds=8.0)
+    sound = np.concatenate([clip.audio[:64_000], np.roll(clip.audio[64_000:], 10 * 640)])
+    write_video(tmp_path / "half.mkv", clip.frames, sound)
+    found = avsync.score(tmp_path / "half.mkv", checkpoint, crop="none")
+    aligned = [segment.aligned for segment in found.segments if abs(segment.time - 4.5) > 0.6]
+    assert aligned == [True] * 4 + [False] * 3 and 0.4 < found.score < 0.6
+
+
+def test_silence_has_no_score(checkpoint, tmp_path):
+    clip = draw_mouth(311, seconds=2.0)
+    write_video(tmp_path / "mute.mkv", clip.frames, np.zeros_like(clip.audio))
+    found = avsync.score(tmp_path / "mute.mkv", checkpoint, crop="none")
+    assert found.segments == [] and found.score is None and found.within["ebu_r37"] is None
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A checkpoint of the released network with random weights, and a file of a drawn mouth."""
+    folder = tmp_path_factory.mktemp("released")
+    clip = draw_mouth(0, seconds=1.0, size=SIZE)
+    torch.save(random_released(clip.frames, clip.audio).state_dict(), folder / "syncnet_v2.model")
+    import_weights(folder / "syncnet_v2.model", folder / "v2.ckpt")
+    write_video(folder / "mouth.mkv", clip.frames, clip.audio)
+    return folder
+
+
+def test_lse_of_a_file_is_that_of_its_frames_and_sound(released, checkpoint, capsys):
+    net, _ = checkpoints.load(released / "v2.ckpt")
+    frames = np.stack([picture for _, picture in read_frames(released / "mouth.mkv")])
+    expected = lse_of_clip(net, frames, read_audio(released / "mouth.mkv"))
+    given = ["score", str(released / "mouth.mkv"), "--checkpoint", str(checkpoint), "--crop", "none"]
+    assert cli.main([*given, "--lse", str(released / "v2.ckpt"), "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    check_row("score", row)
+    assert row["lse_d"] == pytest.approx(expected.distance, abs=1e-3)
+    assert row["lse_c"] == pytest.approx(expected.confidence, abs=1e-3)
+    assert row["lse_faces"][0]["offset_frames"] == expected.offset and row["score"] is not None
+    assert row["settings"]["lse_network"].endswith("v2.ckpt") and row["settings"]["search_frames"] == 15
+
+
+def test_lse_of_another_network_is_refused(video, checkpoint, mouth_run):
+    assert not is_released(checkpoints.load(checkpoint)[0])
+    with pytest.raises(AvsyncError, match="not SyncNet's released network.*avsync import"):
+        avsync.score(video, checkpoint, checkpoint, crop="none")
+
+
+def test_words_for_people_and_the_mean(video, checkpoint, tmp_path, capsys):
+    shift_audio(video, tmp_path / "late.mp4", 0.3)
+    given = ["score", str(video), str(tmp_path / "late.mp4"), "--checkpoint", str(checkpoint), "--crop", "none"]
+    assert cli.main(given) == 0
+    said = capsys.readouterr().out
+    assert "avsync import" in said and "mean of 2 files: score 0." in said and "; LSE-D" not in said
+    assert said.count("search ±15 frames, tolerance ±1, segments of 1 s") == 2
+    assert cli.main([*given, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for row in rows:
+        check_row("score", row)
+    assert rows[0]["score"] > 0.9 and rows[1]["score"] < 0.1 and rows[0]["lse_d"] is None
+
+
+def test_a_bad_segment_is_one_line(video, checkpoint, capsys):
+    assert cli.main(["score", str(video), "--checkpoint", str(checkpoint), "--crop", "none", "--segment", "0.1"]) == 2
+    assert "at least 0.4" in capsys.readouterr().err
