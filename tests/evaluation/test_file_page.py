@@ -65,7 +65,7 @@ def test_the_row_is_what_its_schema_says_and_the_page_is_there(report, tmp_path,
     assert track["decided"] and abs(np.median(track["windows"]["offset"]) - 200) <= 20
     matrix = track["matrix"]
     cells = bytes_of(matrix["data"]).reshape(matrix["rows"], matrix["columns"])
-    assert cells.shape == (96, 31) and (cells == NOTHING).any()
+    assert cells.shape == (96, 51) and (cells == NOTHING).any()
     means = [column[column != NOTHING].mean() for column in cells.T]
     assert np.argmin(means) == 15 + 5
 

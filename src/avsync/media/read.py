@@ -8,7 +8,6 @@ hears them.
 
 import math
 from collections.abc import Iterator
-from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def read_frames(
     if account is not None:
         account.origin = info.origin
     shown = ticks(_timed(path, info.origin, account, start), fps, interval)
-    return dropwhile(lambda tick: tick[0] / fps < start - _ROUNDING, shown)
+    return ((k, picture) for k, picture in shown if k / fps >= start - _ROUNDING)
 
 
 def _timed(path: str | Path, origin: float, account: Account | None, start: float) -> Iterator[tuple[float, Any]]:
