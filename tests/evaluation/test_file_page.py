@@ -67,7 +67,7 @@ def test_the_row_is_what_its_schema_says_and_the_page_is_there(report, tmp_path,
     cells = bytes_of(matrix["data"]).reshape(matrix["rows"], matrix["columns"])
     assert cells.shape == (96, 51) and (cells == NOTHING).any()
     means = [column[column != NOTHING].mean() for column in cells.T]
-    assert np.argmin(means) == 15 + 5
+    assert np.argmin(means) == 25 + 5
 
 
 def test_names_are_words_and_no_markup(report, tmp_path):
