@@ -40,6 +40,9 @@ from avsync.media.write import write_video
 
 LENGTH = clock.frames(5.0)
 SHORTEST = clock.frames(2.9)
+SPOKEN = 0.5
+"""Share of a stretch that is speech at least."""
+
 MOST = clock.frames(15.0)
 """Frames of a clip that are looked at."""
 
@@ -94,9 +97,11 @@ def _talks(folder: Path, options: argparse.Namespace, draw: random.Random) -> li
     talks = []
     for clip in clips:
         length = min(LENGTH, len(clip.frames))
-        for first in range(0, len(clip.frames) - length + 1 if length >= SHORTEST else 0, LENGTH):
+        for first in range(len(clip.frames) - length, -1, -LENGTH):
             cut = slice(first * clock.SAMPLES_PER_FRAME, (first + length) * clock.SAMPLES_PER_FRAME)
-            talks.append(Talk(clip.person, clip.frames[first : first + length], clip.audio[cut]))
+            spoken = float(speech_share(torch.from_numpy(clip.audio[cut])).mean())
+            if length >= SHORTEST and spoken >= SPOKEN:
+                talks.append(Talk(clip.person, clip.frames[first : first + length], clip.audio[cut]))
     return draw.sample(talks, len(talks))
 
 

@@ -5,9 +5,9 @@
 
 Embeddings are taken relative to their mean over the face and over the file, then each window relative to its mean over
 all lags: a face that goes with any sound, and a sound that goes with any face, say nothing. What is left is divided by
-its spread over all lags, so that a wrong pairing scores 0 ± 1 whatever the network. The few right pairings among them
-make the spread a little too wide, which errs towards "nobody". Far lags go round in a circle: beyond the end of the
-sound comes its beginning, so that even a short file has them.
+its spread over all lags, that of the window or of the face, whichever is larger, so that a wrong pairing scores 0 ± 1
+whatever the network. The few right pairings among them make the spread a little too wide, which errs towards "nobody".
+Far lags go round in a circle: beyond the end of the sound comes its beginning, so that even a short file has them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ def matches(video: Tensor, sound: Tensor, speech: Tensor, *, start: int, search:
     weight = speech[index] * torch.cat([reached, torch.ones_like(far, dtype=torch.bool)], dim=1)
     score = _products(video - video.mean(dim=0), sound - sound.mean(dim=0), index)
     score = score - (score * weight).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True).clamp(min=1e-6)
-    score = score / ((score.square() * weight).sum() / weight.sum().clamp(min=1e-6)).sqrt().clamp(min=1e-6)
+    # a face that comes to life varies more than at rest, with any sound
+    power = score.square() * weight
+    overall = power.sum() / weight.sum().clamp(min=1e-6)
+    own = power.sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    score = score / torch.maximum(own, overall).sqrt().clamp(min=1e-6)
     inner = slice(0, near.shape[1])
     return Matches(score[:, inner].clamp(*CLAMP), weight[:, inner], _tied(score, weight))
 
