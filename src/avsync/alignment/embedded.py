@@ -8,18 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from avsync import clock
+from avsync.alignment.pieces import PIECE_SECONDS, resized
 from avsync.data.speech import speech_share
 from avsync.errors import NoFaceError
 from avsync.media.read import read_frames
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
-
-PIECE_SECONDS = 20.0
-"""Longest stretch of sound or of a face that is embedded at once."""
 
 Progress = Callable[[float], None]
 
@@ -136,17 +133,9 @@ def _whole(path: str | Path, size: int) -> Iterator[Stretch]:
     for index, picture in read_frames(path):
         first = first if held else index
         box = np.array([0, 0, picture.shape[1], picture.shape[0]], np.float32)
-        held.append(_resized(picture, size))
+        held.append(resized(picture, size))
         if len(held) == clock.frames(PIECE_SECONDS):
             yield 0, first, np.stack(held), np.repeat(box[None], len(held), axis=0)
             held = []
     if held:
         yield 0, first, np.stack(held), np.repeat(box[None], len(held), axis=0)
-
-
-def _resized(picture: np.ndarray, size: int) -> np.ndarray:
-    if picture.shape[:2] == (size, size):
-        return picture
-    planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float()
-    small = F.interpolate(planes, (size, size), mode="bilinear", antialias=True, align_corners=False)
-    return small[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.alignment.pieces import PIECE_SECONDS, resized
+from avsync.alignment.pieces import PIECE_SECONDS, Piece, faces, resized
 from avsync.errors import MediaError
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.read import read_frames
@@ -54,21 +54,11 @@ def seen(
     shortest = clock.seconds(clock.WINDOW_FRAMES)
     if info.duration < shortest:
         raise MediaError(f"{path} lasts {info.duration:.2f} s; a window is {shortest} s: give a longer video")
-    pieces = _shots(path, net, progress, info.duration) if crop == "none" else _faces(path, net, progress)
-    return (Seen(track, start, _embedded(frames, net)) for track, start, frames in pieces)
+    pieces = _shots(path, net, progress, info.duration) if crop == "none" else faces(path, net, progress)
+    return (Seen(piece.track, piece.start, _embedded(piece.frames, net)) for piece in pieces)
 
 
-def _faces(path: str | Path, net: SyncNet, progress: Any) -> Iterator[tuple[int, float, np.ndarray]]:
-    from avsync.faces.follow import follow_faces  # mediapipe takes seconds to import: not for files that fail early
-
-    shortest, size = clock.seconds(clock.WINDOW_FRAMES), net.face_size
-    faces = follow_faces(path, size=size, min_seconds=shortest, max_seconds=PIECE_SECONDS, progress=progress)
-    for face in faces:
-        if len(face.frames) >= clock.WINDOW_FRAMES:
-            yield face.track, face.start, face.frames
-
-
-def _shots(path: str | Path, net: SyncNet, progress: Any, duration: float) -> Iterator[tuple[int, float, np.ndarray]]:
+def _shots(path: str | Path, net: SyncNet, progress: Any, duration: float) -> Iterator[Piece]:
     """The picture as it stands, a track a shot."""
     from avsync.faces.shots import with_cuts  # the same for OpenCV
 
@@ -77,7 +67,7 @@ def _shots(path: str | Path, net: SyncNet, progress: Any, duration: float) -> It
     for k, picture, cut in with_cuts(read_frames(path)):
         if held and (cut or len(held) == clock.frames(PIECE_SECONDS)):
             if len(held) >= clock.WINDOW_FRAMES:
-                yield track, clock.seconds(first), np.stack(held)
+                yield Piece(track, clock.seconds(first), np.stack(held))
             held = []
         track += cut
         first = first if held else k
@@ -85,7 +75,7 @@ def _shots(path: str | Path, net: SyncNet, progress: Any, duration: float) -> It
         if progress is not None and duration:
             progress(min(1.0, clock.seconds(k + 1) / duration))
     if len(held) >= clock.WINDOW_FRAMES:
-        yield track, clock.seconds(first), np.stack(held)
+        yield Piece(track, clock.seconds(first), np.stack(held))
 
 
 @torch.inference_mode()
