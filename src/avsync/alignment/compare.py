@@ -76,5 +76,5 @@ def compare_embedded(video: Tensor, start: float, heard: np.ndarray, begin: int,
     first = clock.frames(start) - begin
     distances = distance_matrix(video, voice, search, start=first)
     near = speech_near(speech_share(waveform), search)
-    index = (torch.arange(len(video)) + first).clamp(max=len(near) - 1)
+    index = (torch.arange(len(video)) + first).clamp(0, len(near) - 1)
     return Compared(start, start + clock.seconds(len(video) + clock.WINDOW_FRAMES - 1), distances, near[index])

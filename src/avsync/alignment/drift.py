@@ -15,13 +15,12 @@ from torch import Tensor
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE, Chance
 from avsync.alignment.clocks import known_cause
-from avsync.alignment.distances import distance_matrix
+from avsync.alignment.compare import compare_embedded
 from avsync.alignment.explain import UNCALIBRATED, Model, Points, agreement, explain
 from avsync.alignment.offset import Estimate, estimate
 from avsync.alignment.path import Run, runs
+from avsync.alignment.pieces import no_face
 from avsync.alignment.seen import Seen, seen
-from avsync.data.speech import speech_near, speech_share
-from avsync.errors import NoFaceError
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
 
@@ -160,10 +159,7 @@ def follow(
         centre = _recentred(new, centre, search)
         found += new
     if not begins:
-        raise NoFaceError(
-            f"no face was found in {path} for as long as {clock.seconds(clock.WINDOW_FRAMES)} s; a visible face is "
-            "needed (--crop none takes a file that already is a face crop)"
-        )
+        raise no_face(path)
     found.sort(key=lambda run: run.time)
     cuts = sorted(begins.values())
     if not found:
@@ -193,7 +189,6 @@ def points(found: list[Run], search: int = SEARCH) -> Points:
     )
 
 
-@torch.inference_mode()
 def _compared(face: Seen, sound: Sound, net: SyncNet, search: int, centre: int) -> tuple[Tensor, Tensor]:
     """Distances (N, 2 search + 1) around ``centre`` and the speech (N,) near each window."""
     first = clock.frames(face.start)
@@ -201,14 +196,8 @@ def _compared(face: Seen, sound: Sound, net: SyncNet, search: int, centre: int) 
     begin = max(0, first - centre - search)
     heard = sound.cut(begin * clock.SAMPLES_PER_FRAME, (last - centre + search) * clock.SAMPLES_PER_FRAME)
     sound.forget((last - centre - search) * clock.SAMPLES_PER_FRAME - clock.samples(_BEHIND))
-    length = math.ceil(len(heard) / clock.SAMPLES_PER_FRAME)
-    waveform = torch.zeros(max(length, clock.WINDOW_FRAMES) * clock.SAMPLES_PER_FRAME)
-    waveform[: len(heard)] = torch.from_numpy(heard)
-    voice = net.embed_audio(waveform[None].to(next(net.parameters()).device))[0].cpu()
-    start = first - centre - begin
-    near = speech_near(speech_share(waveform), search)
-    index = (torch.arange(len(face.video)) + start).clamp(0, len(near) - 1)
-    return distance_matrix(face.video.float(), voice, search, start=start), near[index]
+    compared = compare_embedded(face.video.float(), clock.seconds(first - centre), heard, begin, net, search)
+    return compared.distances, compared.weight
 
 
 def _recentred(new: list[Run], centre: int, search: int) -> int:

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.alignment.pieces import PIECE_SECONDS, resized
+from avsync.alignment.pieces import PIECE_SECONDS, no_face, resized
 from avsync.data.speech import speech_share
-from avsync.errors import NoFaceError
 from avsync.media.read import read_frames
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
@@ -80,10 +79,7 @@ def embed_faces(
             new = net.embed_video(torch.from_numpy(frames)[None].to(device))[0].cpu().to(dtype)
             video.setdefault(track, []).append(new)
     if not video:
-        raise NoFaceError(
-            f"no face was found in {path} for as long as {clock.seconds(clock.WINDOW_FRAMES)} s; a visible face is "
-            "needed"
-        )
+        raise no_face(path)
     ids = sorted(video, key=lambda track: (first[track], track))
     return [Seen(track, first[track], torch.cat(video[track]), np.concatenate(boxes[track])) for track in ids]
 

@@ -16,10 +16,8 @@ from avsync.alignment.combine import Combined, combine
 from avsync.alignment.compare import Compared, around, compare
 from avsync.alignment.distances import WIDE
 from avsync.alignment.offset import Estimate, Sums, estimate
-from avsync.alignment.pieces import Piece, faces, whole_picture
-from avsync.errors import MediaError, NoFaceError
+from avsync.alignment.pieces import Piece, faces, no_face, require_window, whole_picture
 from avsync.media.ahead import ahead
-from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
 
@@ -144,11 +142,7 @@ def measure(
         MediaError: The file cannot be read, lacks picture or sound, or is shorter than a window.
         NoFaceError: No face was followed for as long as a window.
     """
-    info = probe(path)
-    require_picture_and_sound(info)
-    shortest = clock.seconds(clock.WINDOW_FRAMES)
-    if info.duration < shortest:
-        raise MediaError(f"{path} lasts {info.duration:.2f} s; a window is {shortest} s: give a longer video")
+    info = require_window(path)
     sound = Sound(path)
     tracks: dict[int, _Track] = {}
     cut = partial(whole_picture, duration=info.duration) if crop == "none" else faces
@@ -158,10 +152,7 @@ def measure(
         if seen is not None:
             seen(piece, compared)
     if not tracks:
-        raise NoFaceError(
-            f"no face was found in {path} for as long as {shortest} s; a visible face is needed "
-            "(--crop none takes a file that already is a face crop)"
-        )
+        raise no_face(path)
     chance = Chance.of(calibration)
     results = [track.result(chance) for _, track in sorted(tracks.items())]
     combined = combine([(track.estimate, track.chance) for track in results], chance, min_chance)

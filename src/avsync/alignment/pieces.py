@@ -12,6 +12,8 @@ import torch.nn.functional as F
 
 from avsync import clock
 from avsync.alignment.shown import shown
+from avsync.errors import MediaError, NoFaceError
+from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.media.read import read_frames
 from avsync.models.syncnet import SyncNet
 
@@ -36,6 +38,27 @@ class Piece:
     frames: np.ndarray
     boxes: np.ndarray | None = None
     shown: np.ndarray | None = None
+
+
+def require_window(path: str | Path) -> MediaInfo:
+    """What a file holds, if that can be measured.
+
+    Raises:
+        MediaError: It cannot be read, lacks picture or sound, or is shorter than a window.
+    """
+    info, shortest = probe(path), clock.seconds(clock.WINDOW_FRAMES)
+    require_picture_and_sound(info)
+    if info.duration < shortest:
+        raise MediaError(f"{path} lasts {info.duration:.2f} s; a window is {shortest} s: give a longer video")
+    return info
+
+
+def no_face(path: str | Path) -> NoFaceError:
+    """The error for a file in which no face was followed for as long as a window."""
+    return NoFaceError(
+        f"no face was found in {path} for as long as {clock.seconds(clock.WINDOW_FRAMES)} s; a visible face is "
+        "needed (--crop none takes a file that already is a face crop)"
+    )
 
 
 def faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | None) -> Iterator[Piece]:

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.alignment.pieces import PIECE_SECONDS, Piece, faces, resized
-from avsync.errors import MediaError
-from avsync.media.probe import probe, require_picture_and_sound
+from avsync.alignment.pieces import PIECE_SECONDS, Piece, faces, require_window, resized
+from avsync.media.probe import probe
 from avsync.media.read import read_frames
 from avsync.models.syncnet import SyncNet
 
@@ -49,12 +48,8 @@ def seen(
     Raises:
         MediaError: As for :func:`avsync.alignment.drift.drift`.
     """
-    info = probe(path)
-    require_picture_and_sound(info)
-    shortest = clock.seconds(clock.WINDOW_FRAMES)
-    if info.duration < shortest:
-        raise MediaError(f"{path} lasts {info.duration:.2f} s; a window is {shortest} s: give a longer video")
-    pieces = _shots(path, net, progress, info.duration) if crop == "none" else faces(path, net, progress)
+    duration = require_window(path).duration
+    pieces = _shots(path, net, progress, duration) if crop == "none" else faces(path, net, progress)
     return (Seen(piece.track, piece.start, _embedded(piece.frames, net)) for piece in pieces)
 
 

@@ -53,14 +53,15 @@ def measured(given: dict[str, Any], file: str, progress: Progress) -> dict[str, 
 
 def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
     """What a person reads: one line for the file, one for each track."""
-    lines = [f"{row['file']}: {_words(row, min_chance)}" + (" (in sync)" if row["verdict"] == "in sync" else "")]
+    lines = [f"{row['file']}: {words(row, min_chance)}" + (" (in sync)" if row["verdict"] == "in sync" else "")]
     for track in row["tracks"]:
-        answer = _words(track, min_chance)
+        answer = words(track, min_chance)
         lines.append(f"  track {track['id']}, {track['start']:.2f} to {track['end']:.2f} s: {answer}")
     return "\n".join(lines)
 
 
-def _words(found: dict[str, Any], min_chance: float) -> str:
+def words(found: dict[str, Any], min_chance: float) -> str:
+    """An answer of a file, a track or a moment."""
     if found["offset_ms"] is None:
         return "undecided, no speech to compare"
     chance = found["chance"]

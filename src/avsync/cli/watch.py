@@ -15,6 +15,7 @@ from typing import Any
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
 from avsync.cli.inputs import add_measuring
+from avsync.cli.offset import words
 
 INTERRUPTED = 130
 
@@ -82,15 +83,5 @@ def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
     """What a person reads of a row."""
     late = f"; {row['behind_ms'] / 1000:.1f} s behind" if row["behind_ms"] > 1000 else ""
     late += f"; this machine is too slow: {row['dropped_ms'] / 1000:.1f} s left out" if row["dropped_ms"] else ""
-    return f"{row['time']:8.1f} s  {_words(row, min_chance)}{late}"
-
-
-def _words(row: dict[str, Any], min_chance: float) -> str:
-    if not row["faces"]:
-        return "no face"
-    if row["offset_ms"] is None:
-        return "undecided, no speech to compare"
-    decided = row["chance"] is None or row["chance"] >= min_chance
-    said = f"{clock.describe(row['offset_ms'] / 1000)} ({row['offset_frames']:+d} frames)" if decided else "undecided"
-    sure = "" if row["chance"] is None else f", right within a frame: {100 * row['chance']:.0f} %"
-    return f"{said}, confidence {row['confidence']:.2f}{sure}"
+    said = words(row, min_chance) if row["faces"] else "no face"
+    return f"{row['time']:8.1f} s  {said}{late}"

@@ -135,9 +135,8 @@ class CavMaeTraining(pl.LightningModule):
         """The contrast over all devices, and what it is for a network that knows nothing."""
         times = self._heard(batch)
         clip = numbered(batch["key"]).to(times.device)[:, None].expand_as(times)
-        gather = (
-            everywhere if self.training else torch.nn.Identity()
-        )  # devices' shares of the validation differ in size
+        # devices' shares of the validation differ in size
+        gather = everywhere if self.training else nn.Identity()
         negatives = told_apart(gather(clip.flatten()), gather(times.flatten()), self.temporal_gap)
 
         def told(audio: Tensor, video: Tensor) -> Tensor:
