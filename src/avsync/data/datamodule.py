@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 import webdataset as wds
 from torch import nn
@@ -21,8 +20,8 @@ from avsync import clock
 from avsync.data.loading import (
     Batches,
     Mix,
+    ShardsDataModule,
     ShuffledShards,
-    batches_done,
     clips_in,
     full_batches,
     loader,
@@ -36,7 +35,7 @@ from avsync.data.speech import speech_share
 from avsync.data.verdicts import Verdicts
 
 
-class ClipsDataModule(pl.LightningDataModule):
+class ClipsDataModule(ShardsDataModule):
     """Train and validation batches from folders of shards.
 
     A batch is a dict: ``frames`` (B, T, H, W, 3) uint8, ``audio`` (B, 640 T) float32, ``speech`` (B, T - 4), the share
@@ -76,26 +75,13 @@ class ClipsDataModule(pl.LightningDataModule):
         seed: int = 0,
         verdicts: str | None = None,
     ):
-        super().__init__()
+        super().__init__(make)
         self.train = paths(train)
         self.val, self.test = Path(val), Path(test)
-        self.make, self.augment = make, augment
+        self.augment = augment
         self.segment_frames, self.segments_per_clip = clock.frames(segment), segments_per_clip
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed, self.verdicts, self.begun = seed, verdicts, 0
-
-    def state_dict(self) -> dict[str, int]:
-        """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""
-        return {"batches": batches_done(self.trainer)}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """The loader made next begins there."""
-        self.begun = state_dict["batches"]
-
-    def prepare_data(self) -> None:
-        """Make the data where it is missing."""
-        if self.make is not None:
-            self.make()
+        self.seed, self.verdicts = seed, verdicts
 
     def train_dataloader(self) -> wds.WebLoader:
         """An epoch is every clip that is kept once, in random order, with ``segments_per_clip`` segments each."""

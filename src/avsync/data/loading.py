@@ -136,6 +136,34 @@ def ranks(trainer: pl.Trainer | None) -> int:
     return trainer.world_size if trainer is not None else 1
 
 
+class ShardsDataModule(pl.LightningDataModule):
+    """Data that is made on first use, and goes on where a checkpoint left it.
+
+    Args:
+        make: Called once before anything is read, or None.
+
+    Attributes:
+        begun: Training batches that a checkpoint has behind it.
+    """
+
+    def __init__(self, make: Callable[[], object] | None):
+        super().__init__()
+        self.make, self.begun = make, 0
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""
+        return {"batches": batches_done(self.trainer)}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The loader made next begins there."""
+        self.begun = state_dict["batches"]
+
+    def prepare_data(self) -> None:
+        """Make the data where it is missing."""
+        if self.make is not None:
+            self.make()
+
+
 def batches_done(trainer: pl.Trainer | None) -> int:
     """Training batches behind a trainer, in all its epochs; what a data module adds to a checkpoint."""
     return trainer.fit_loop.epoch_loop.batch_progress.total.completed if trainer is not None else 0

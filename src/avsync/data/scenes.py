@@ -12,12 +12,21 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pytorch_lightning as pl
 import torch
 import webdataset as wds
 from torch import nn
 
-from avsync.data.loading import Batches, Mix, ShuffledShards, batches_done, clips_in, full_batches, loader, paths, ranks
+from avsync.data.loading import (
+    Batches,
+    Mix,
+    ShardsDataModule,
+    ShuffledShards,
+    clips_in,
+    full_batches,
+    loader,
+    paths,
+    ranks,
+)
 from avsync.data.scene import EvenInstants, RandomInstants, SceneReader, Scenes, read_labels, stack_scenes
 from avsync.data.shards import ShardError, verified_shards
 from avsync.errors import AvsyncError
@@ -27,7 +36,7 @@ LEFT_FREE = 0.2
 """Share of the free memory that scenes must not fill."""
 
 
-class ScenesDataModule(pl.LightningDataModule):
+class ScenesDataModule(ShardsDataModule):
     """Train and validation batches from folders of shards that were prepared in whole-frame mode.
 
     A batch is a dict: ``frames`` (B, F, P, P, 3) uint8, ``audio`` (B, S) float32 the whole clip's sound, ``times``
@@ -79,29 +88,16 @@ class ScenesDataModule(pl.LightningDataModule):
         seed: int = 0,
         cache: str | None = None,
     ):
-        super().__init__()
+        super().__init__(make)
         if cache not in (None, "memory"):
             raise AvsyncError(f"data.cache={cache} is not known; expected memory or null")
         self.train, self.val, self.test = paths(train), Path(val), Path(test)
-        self.make, self.augment = make, augment
+        self.augment = augment
         self.frames_per_clip, self.samples_per_clip, self.val_frames = frames_per_clip, samples_per_clip, val_frames
         self.labels = read_labels(labels)
         self.read = SceneReader(decoded_frames, size, seconds, self.labels)
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed, self.cache, self.begun = seed, cache, 0
-
-    def state_dict(self) -> dict[str, int]:
-        """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""
-        return {"batches": batches_done(self.trainer)}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """The loader made next begins there."""
-        self.begun = state_dict["batches"]
-
-    def prepare_data(self) -> None:
-        """Make the data where it is missing."""
-        if self.make is not None:
-            self.make()
+        self.seed, self.cache = seed, cache
 
     def train_dataloader(self) -> wds.WebLoader:
         """An epoch is every clip once, in random order, with ``samples_per_clip`` samples each."""
