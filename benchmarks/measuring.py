@@ -23,7 +23,7 @@ import numpy as np
 import avsync
 from avsync.alignment.compare import around, compare
 from avsync.alignment.measure import SEARCH
-from avsync.alignment.pieces import faces
+from avsync.alignment.pieces import pieces
 from avsync.clock import FPS
 from avsync.data.sources import videos
 from avsync.faces.shots import with_cuts
@@ -86,14 +86,14 @@ def embed(file: Path, pieces: list, net: Any) -> None:
 def parts(file: Path, times: int) -> dict[str, tuple[float, float]]:
     """Seconds by part, on the wall and of work."""
     net = avsync.load("syncnet").net
-    pieces = list(faces(file, net, None))  # loads the models too
-    embed(file, pieces, net)
+    held = list(pieces(file, net))  # loads the models too
+    embed(file, held, net)
     return {
         "decoding alone": seconds(lambda: exhaust(decode(file, "video")), times),
         "pictures at 25 fps, in RGB": seconds(lambda: exhaust(read_frames(file)), times),
         "... and shots": seconds(lambda: exhaust(with_cuts(read_frames(file))), times),
-        "... and faces, tracks, crops": seconds(lambda: exhaust(faces(file, net, None)), times),
-        "sound, embeddings, distances": seconds(lambda: embed(file, pieces, net), times),
+        "... and faces, tracks, crops": seconds(lambda: exhaust(pieces(file, net)), times),
+        "sound, embeddings, distances": seconds(lambda: embed(file, held, net), times),
         "all: avsync.offset(file)": seconds(lambda: avsync.offset(file, "syncnet"), times),
     }
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from avsync import clock
 from avsync.alignment.course import course, slots
 from avsync.alignment.embedded import Seen
 from avsync.alignment.matches import matches
@@ -22,7 +23,7 @@ def noise(count: int, seed: int) -> torch.Tensor:
 
 
 def face(number: int, video: torch.Tensor, first: int = 0) -> Seen:
-    return Seen(number, first, video, np.zeros((len(video) + 4, 4), np.float32))
+    return Seen(number, clock.seconds(first), video, np.zeros((len(video) + 4, 4), np.float32))
 
 
 def right(found, who: list[int]) -> float:

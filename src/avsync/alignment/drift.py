@@ -16,11 +16,11 @@ from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE, Chance
 from avsync.alignment.clocks import known_cause
 from avsync.alignment.compare import compare_embedded
+from avsync.alignment.embedded import Seen, embed_pieces
 from avsync.alignment.explain import UNCALIBRATED, Model, Points, agreement, explain
 from avsync.alignment.offset import Estimate, estimate
 from avsync.alignment.path import Run, runs
-from avsync.alignment.pieces import no_face
-from avsync.alignment.seen import Seen, seen
+from avsync.alignment.pieces import no_face, require_window
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
 
@@ -134,7 +134,8 @@ def drift(
         MediaError: The file cannot be read, lacks picture or sound, or is shorter than a window.
         NoFaceError: No face was followed for as long as a window.
     """
-    faces = seen(path, net, crop, progress)
+    require_window(path)
+    faces = embed_pieces(path, net, crop, progress, shots=True)
     return follow(path, faces, net, calibration, search=search, min_chance=min_chance, min_confidence=min_confidence)
 
 
@@ -191,8 +192,7 @@ def points(found: list[Run], search: int = SEARCH) -> Points:
 
 def _compared(face: Seen, sound: Sound, net: SyncNet, search: int, centre: int) -> tuple[Tensor, Tensor]:
     """Distances (N, 2 search + 1) around ``centre`` and the speech (N,) near each window."""
-    first = clock.frames(face.start)
-    last = first + len(face.video) + clock.WINDOW_FRAMES - 1
+    first, last = face.first, face.end + clock.WINDOW_FRAMES - 1
     begin = max(0, first - centre - search)
     heard = sound.cut(begin * clock.SAMPLES_PER_FRAME, (last - centre + search) * clock.SAMPLES_PER_FRAME)
     sound.forget((last - centre - search) * clock.SAMPLES_PER_FRAME - clock.samples(_BEHIND))

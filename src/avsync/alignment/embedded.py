@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.alignment.pieces import PIECE_SECONDS, no_face, resized
+from avsync.alignment.pieces import PIECE_SECONDS, no_face, pieces
 from avsync.data.speech import speech_share
-from avsync.media.read import read_frames
+from avsync.media.probe import probe
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
 
@@ -22,19 +22,24 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Seen:
-    """A face in one shot as the network sees it, T frames in N = T - 4 windows.
+    """A face as the network sees it, T frames in N = T - 4 windows: half a kB a picture as float16, 46 MB an hour.
 
     Attributes:
-        id: Number of the track.
-        first: Frame of the file that it starts with.
-        video: (N, D) embeddings.
-        boxes: (T, 4) float32 x1, y1, x2, y2 in pixels of the picture.
+        track: Which face in which shot.
+        start: Seconds on the clock of the file.
+        video: (N, D) embeddings of its windows.
+        boxes: (T, 4) float32 x1, y1, x2, y2 in pixels of the file; None when the whole picture is the face.
     """
 
-    id: int
-    first: int
+    track: int
+    start: float
     video: Tensor
-    boxes: np.ndarray
+    boxes: np.ndarray | None = None
+
+    @property
+    def first(self) -> int:
+        """Frame of the file that it starts with."""
+        return clock.frames(self.start)
 
     @property
     def end(self) -> int:
@@ -42,7 +47,38 @@ class Seen:
         return self.first + len(self.video)
 
 
-@torch.inference_mode()
+def embed_pieces(
+    path: str | Path,
+    net: SyncNet,
+    crop: str = "face",
+    progress: Progress | None = None,
+    *,
+    shots: bool = False,
+    dtype: torch.dtype = torch.float16,
+) -> Iterator[Seen]:
+    """Every face of a file, in pieces of at most 20 s in the order of their ends; no window is lost between two.
+
+    Args:
+        path: A video.
+        net: Two-tower network in evaluation mode.
+        crop: As for :func:`avsync.alignment.pieces.pieces`.
+        progress: The same.
+        shots: The same.
+        dtype: What embeddings are kept as.
+
+    Raises:
+        MediaError: The picture cannot be read.
+    """
+    rest: dict[int, np.ndarray] = {}
+    for piece in pieces(path, net, crop, progress, shots=shots):
+        before = rest.get(piece.track, piece.frames[:0])
+        frames = np.concatenate([before, piece.frames])
+        rest[piece.track] = frames[1 - clock.WINDOW_FRAMES :]
+        if len(frames) >= clock.WINDOW_FRAMES:
+            start = piece.start - clock.seconds(len(before))
+            yield Seen(piece.track, start, _embedded(frames, net).to(dtype), piece.boxes)
+
+
 def embed_faces(
     path: str | Path,
     net: SyncNet,
@@ -51,37 +87,37 @@ def embed_faces(
     dtype: torch.dtype = torch.float16,
     progress: Progress | None = None,
 ) -> list[Seen]:
-    """Every face of a file, in order of their starts.
-
-    Args:
-        path: A video.
-        net: Two-tower network in evaluation mode.
-        crop: ``face`` to find and follow faces; ``none`` when the picture already is one.
-        dtype: What embeddings are kept as: 256 numbers a window are 13 kB a second as float16.
-        progress: Called with the share of the file that is done, 0...1.
+    """Every face of a file, each as a whole, in order of their starts; arguments as for :func:`embed_pieces`.
 
     Raises:
         MediaError: The picture cannot be read.
         NoFaceError: No face was followed for as long as a window.
     """
-    device = next(net.parameters()).device
-    first: dict[int, int] = {}
-    rest: dict[int, np.ndarray] = {}
-    video: dict[int, list[Tensor]] = {}
-    boxes: dict[int, list[np.ndarray]] = {}
-    for track, start, frames, box in _whole(path, net.face_size) if crop == "none" else _faces(path, net, progress):
-        first.setdefault(track, start)
-        boxes.setdefault(track, []).append(box)
-        if track in rest:  # windows that begin in one piece and end in the next are not lost
-            frames = np.concatenate([rest[track], frames])
-        rest[track] = frames[1 - clock.WINDOW_FRAMES :]
-        if len(frames) >= clock.WINDOW_FRAMES:
-            new = net.embed_video(torch.from_numpy(frames)[None].to(device))[0].cpu().to(dtype)
-            video.setdefault(track, []).append(new)
-    if not video:
+    found: dict[int, list[Seen]] = {}
+    for piece in embed_pieces(path, net, crop, progress, dtype=dtype):
+        found.setdefault(piece.track, []).append(piece)
+    if not found:
         raise no_face(path)
-    ids = sorted(video, key=lambda track: (first[track], track))
-    return [Seen(track, first[track], torch.cat(video[track]), np.concatenate(boxes[track])) for track in ids]
+    return sorted(map(_joined, found.values()), key=lambda face: (face.start, face.track))
+
+
+def _joined(parts: list[Seen]) -> Seen:
+    boxes = [part.boxes for part in parts if part.boxes is not None]
+    video = torch.cat([part.video for part in parts])
+    return replace(parts[0], video=video, boxes=np.concatenate(boxes) if boxes else None)
+
+
+def moved(faces: Iterable[Seen], source: str | Path, copy: str | Path) -> Iterator[Seen]:
+    """Faces of ``source`` on the clock of a copy of it whose sound, and so whose clock, begins at another time."""
+    before, after = probe(source).video, probe(copy).video
+    by = after.start - before.start if before and after else 0.0
+    return (replace(face, start=face.start + by) for face in faces)
+
+
+@torch.inference_mode()
+def _embedded(frames: np.ndarray, net: SyncNet) -> Tensor:
+    device = next(net.parameters()).device
+    return net.embed_video(torch.from_numpy(frames)[None].to(device))[0].cpu()
 
 
 @torch.inference_mode()
@@ -105,33 +141,3 @@ def embed_sound(path: str | Path, net: SyncNet, dtype: torch.dtype = torch.float
             return torch.cat(embedded), torch.cat(speech)
         first += length
         sound.forget((first - length) * clock.SAMPLES_PER_FRAME)
-
-
-Stretch = tuple[int, int, np.ndarray, np.ndarray]
-"""Track, first frame, pictures (T, H, W, 3), boxes (T, 4)."""
-
-
-def _faces(path: str | Path, net: SyncNet, progress: Progress | None) -> Iterator[Stretch]:
-    from avsync.faces.follow import follow_faces  # mediapipe takes seconds to import: not for files that fail early
-
-    shortest = clock.seconds(clock.WINDOW_FRAMES)
-    for clip in follow_faces(
-        path, size=net.face_size, min_seconds=shortest, max_seconds=PIECE_SECONDS, progress=progress
-    ):
-        yield clip.track, clock.frames(clip.start), clip.frames, clip.boxes
-
-
-def _whole(path: str | Path, size: int) -> Iterator[Stretch]:
-    """The picture as it stands, resized frame by frame so that a large one costs no memory."""
-    held: list[np.ndarray] = []
-    box = np.zeros(4, np.float32)
-    first = 0
-    for index, picture in read_frames(path):
-        first = first if held else index
-        box = np.array([0, 0, picture.shape[1], picture.shape[0]], np.float32)
-        held.append(resized(picture, size))
-        if len(held) == clock.frames(PIECE_SECONDS):
-            yield 0, first, np.stack(held), np.repeat(box[None], len(held), axis=0)
-            held = []
-    if held:
-        yield 0, first, np.stack(held), np.repeat(box[None], len(held), axis=0)

@@ -14,7 +14,8 @@ import numpy as np
 
 from avsync import clock
 from avsync.alignment.drift import Drift, follow
-from avsync.alignment.seen import moved, seen
+from avsync.alignment.embedded import embed_pieces, moved
+from avsync.alignment.pieces import require_window
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
 from avsync.media.placement import Stretch
@@ -92,7 +93,8 @@ def fix(  # noqa: PLR0913 - two files and how to measure and write, all but four
         return write(source, target, [Stretch(0.0, offset)], rewrite=rewrite)
     assert net is not None
     progress, crop = settings.pop("progress", None), settings.pop("crop", "face")
-    faces = list(seen(source, net, crop, progress))
+    require_window(source)
+    faces = list(embed_pieces(source, net, crop, progress, shots=True))
 
     def measured(path: str | Path) -> Drift:
         return follow(path, moved(faces, source, path), net, calibration, **settings)

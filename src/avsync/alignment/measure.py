@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from avsync.alignment.combine import Combined, combine
 from avsync.alignment.compare import Compared, around, compare
 from avsync.alignment.distances import WIDE
 from avsync.alignment.offset import Estimate, Sums, estimate
-from avsync.alignment.pieces import Piece, faces, no_face, require_window, whole_picture
+from avsync.alignment.pieces import Piece, no_face, pieces, require_window
 from avsync.media.ahead import ahead
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
@@ -142,11 +141,12 @@ def measure(
         MediaError: The file cannot be read, lacks picture or sound, or is shorter than a window.
         NoFaceError: No face was followed for as long as a window.
     """
-    info = require_window(path)
+    require_window(path)
     sound = Sound(path)
     tracks: dict[int, _Track] = {}
-    cut = partial(whole_picture, duration=info.duration) if crop == "none" else faces
-    for piece in ahead(cut(path, net, progress=progress), 1):  # faces are followed while others are embedded
+    for piece in ahead(pieces(path, net, crop, progress), 1):  # faces are followed while others are embedded
+        if len(piece.frames) < clock.WINDOW_FRAMES:
+            continue
         compared = compare(piece, *around(piece, sound, search), net, search)
         tracks.setdefault(piece.track, _Track(piece.track)).add(compared)
         if seen is not None:

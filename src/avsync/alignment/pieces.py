@@ -61,8 +61,30 @@ def no_face(path: str | Path) -> NoFaceError:
     )
 
 
-def faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | None) -> Iterator[Piece]:
-    """Every face, followed and cropped; see :func:`avsync.faces.follow.follow_faces`."""
+def pieces(
+    path: str | Path,
+    net: SyncNet,
+    crop: str = "face",
+    progress: Callable[[float], None] | None = None,
+    *,
+    shots: bool = False,
+) -> Iterator[Piece]:
+    """A file in pieces of at most 20 s, in the order of their ends; the last of a face may be shorter than a window.
+
+    Args:
+        path: A video.
+        net: Says how large it wants faces.
+        crop: ``face`` to find, follow and crop faces; ``none`` when the picture already is one.
+        progress: Called with the share of the file that is done, 0...1.
+        shots: With ``none``: a track for every shot instead of one for all.
+
+    Raises:
+        MediaError: The picture cannot be read.
+    """
+    return _whole_picture(path, net.face_size, progress, shots) if crop == "none" else _faces(path, net, progress)
+
+
+def _faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | None) -> Iterator[Piece]:
     from avsync.faces.follow import (
         follow_faces,  # mediapipe takes seconds to import: not for files that fail early
     )
@@ -70,32 +92,35 @@ def faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | No
     shortest, size = clock.seconds(clock.WINDOW_FRAMES), net.face_size
     followed = follow_faces(path, size=size, min_seconds=shortest, max_seconds=PIECE_SECONDS, progress=progress)
     for face in followed:
-        if len(face.frames) >= clock.WINDOW_FRAMES:
-            yield Piece(face.track, face.start, face.frames, face.boxes, shown(face.frames, face.landmarks))
+        yield Piece(face.track, face.start, face.frames, face.boxes, shown(face.frames, face.landmarks))
 
 
-def whole_picture(
-    path: str | Path, net: SyncNet, duration: float, progress: Callable[[float], None] | None
+def _whole_picture(
+    path: str | Path, size: int, progress: Callable[[float], None] | None, shots: bool
 ) -> Iterator[Piece]:
-    """The picture as it stands, as one track, resized frame by frame so that a large one costs no memory."""
-    size, length = net.face_size, clock.frames(PIECE_SECONDS)
+    """The picture as it stands, resized frame by frame so that a large one costs no memory."""
+    from avsync.faces.shots import with_cuts  # the same for OpenCV
+
+    duration, length = probe(path).duration, clock.frames(PIECE_SECONDS)
+    frames = with_cuts(read_frames(path)) if shots else ((*one, False) for one in read_frames(path))
     held: list[np.ndarray] = []
-    first = 0
-    for index, frame in read_frames(path):
-        first = index if not held else first
+    first = track = 0
+    for index, frame, cut in frames:
+        if held and (cut or len(held) == length):
+            yield _whole(track, first, held)
+            held = []
+        track += cut
+        first = first if held else index
         held.append(resized(frame, size))
         if progress is not None and duration:
             progress(min(1.0, clock.seconds(index + 1) / duration))
-        if len(held) == length:
-            yield _whole(first, held)
-            held = []
-    if len(held) >= clock.WINDOW_FRAMES:
-        yield _whole(first, held)
+    if held:
+        yield _whole(track, first, held)
 
 
-def _whole(first: int, held: list[np.ndarray]) -> Piece:
+def _whole(track: int, first: int, held: list[np.ndarray]) -> Piece:
     frames = np.stack(held)
-    return Piece(0, clock.seconds(first), frames, shown=shown(frames))
+    return Piece(track, clock.seconds(first), frames, shown=shown(frames))
 
 
 def resized(frame: np.ndarray, size: int) -> np.ndarray:

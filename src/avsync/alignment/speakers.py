@@ -110,10 +110,11 @@ def speakers(
     require_picture_and_sound(probe(path))
     sound, speech = embed_sound(path, net)
     seen = embed_faces(path, net, progress=progress)
+    boxes = [one.boxes for one in seen if one.boxes is not None]  # all: faces were followed
     found = course(seen, sound, speech, search=search, given=given)
     faces = [
-        Face(one.id, clock.seconds(one.first), one.boxes, _per_frame(likely, len(one.boxes)))
-        for one, likely in zip(seen, found.chance, strict=True)
+        Face(one.track, one.start, box, _per_frame(likely, len(box)))
+        for one, box, likely in zip(seen, boxes, found.chance, strict=True)
     ]
     told = None if found.offset is None else clock.seconds(found.offset)
     return Speakers(str(path), told, found.chance_any, faces, _turns(found, seen))
@@ -138,7 +139,7 @@ def _turns(found: Course, seen: list[Seen]) -> list[Turn]:
         if who == -1:
             face, sure = None, found.nobody[first:last]
         else:
-            face, begin = seen[who].id, first - seen[who].first
+            face, begin = seen[who].track, first - seen[who].first
             sure = found.chance[who][begin : begin + last - first]
         start = clock.seconds(first + _MIDDLE) if first else 0.0
         turns.append(Turn(start, clock.seconds(last + _MIDDLE), face, float(sure.mean())))
