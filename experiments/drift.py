@@ -24,7 +24,7 @@ from rich.progress import track
 import avsync
 from avsync import clock
 from avsync.alignment.drift import Drift, follow
-from avsync.alignment.seen import Seen, seen
+from avsync.alignment.embedded import Seen, embed_pieces
 from avsync.data.sources import videos
 from avsync.errors import AvsyncError
 from avsync.media.probe import probe
@@ -89,7 +89,7 @@ def _joined(clips: Iterator[Path], loaded: Loaded, seconds: float) -> Joined:
         try:
             info, heard = probe(path), read_audio(path)
             length = clock.frames(min(info.duration, len(heard) / clock.SAMPLE_RATE))
-            found = list(seen(path, loaded.net))
+            found = list(embed_pieces(path, loaded.net, shots=True))
         except AvsyncError:
             continue
         cuts.append(clock.seconds(at))

@@ -24,8 +24,8 @@ from rich.progress import track
 
 import avsync
 from avsync.alignment.drift import Drift, follow
+from avsync.alignment.embedded import embed_pieces, moved
 from avsync.alignment.fix import HALF_FRAME, correct
-from avsync.alignment.seen import moved, seen
 from avsync.data.sources import videos
 from avsync.errors import AvsyncError, MediaError
 from avsync.media.placement import Stretch
@@ -51,7 +51,7 @@ class Faces:
 
     def __init__(self, path: Path, loaded: Loaded) -> None:
         self.path, self._loaded = path, loaded
-        self._faces = list(seen(path, loaded.net))
+        self._faces = list(embed_pieces(path, loaded.net, shots=True))
 
     def measured(self, path: Path) -> Drift:
         """A copy of the file, whose pictures may begin at another time of its own clock."""

@@ -66,7 +66,7 @@ def step():
 
 @pytest.mark.parametrize("model", ["cav_mae_sync", "cav_mae"])
 def test_a_step_of_cav_mae_and_the_straightforward_one_give_the_same(step, model):
-    net = step.build("tiny", model)
+    net = step.build("small", model)
     windows, pictures = step.inputs(net, 2, "cpu")
     hidden = (
         net.masking.hide_audio(2, net.audio_grid, windows.device),
@@ -80,7 +80,7 @@ def test_a_step_of_cav_mae_and_the_straightforward_one_give_the_same(step, model
 
 
 def test_a_step_is_measured(step):
-    told = step.measure("tiny", batch=2, device="cpu", steps=1)
+    told = step.measure("small", batch=2, device="cpu", steps=1)
     assert all(row["seconds"] > row["optimizer"] > 0 for row in told.values()) and told["ours"]["flops"] > 1e9
 
 

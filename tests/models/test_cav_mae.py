@@ -28,6 +28,9 @@ CHOICES = [
     {"masking": Masking(kind="frequency")},
     {"masking": Masking([0.6, 0.9], [0.6, 0.9], kind="both")},
     {"size": SIZE | {"joint_depth": 2}},
+    {"standardized": True},
+    {"standardized": True, "global_token": False},
+    {"size": SIZE | {"stem": [4, 8, 8, 16]}},
 ]
 
 
@@ -74,6 +77,18 @@ def test_what_is_hidden_changes_nothing(changes):
     moved_a = net.patchify_audio(windows.grad).abs().sum(dim=2)
     moved_v = net.patchify_video(pictures.grad).abs().sum(dim=2)
     assert torch.equal(moved_a == 0, out.mask_a == 1) and torch.equal(moved_v == 0, out.mask_v == 1)
+
+
+def test_what_is_standardized_has_no_mean_and_one_variance_and_is_held_in_evaluation():
+    net = make(standardized=True, masking=Masking(0.0, 0.0))
+    windows, pictures = inputs(64)
+    for _ in range(80):
+        out = net(windows, pictures)
+    for told in (out.token_a, out.token_v, out.mean_a, out.mean_v):
+        assert told.mean(0).abs().max() < 1e-4 and (told.std(0) - 1).abs().max() < 0.05
+    seen = net.eval().encode_video(pictures)
+    assert torch.allclose(seen.token, out.token_v, atol=0.1)
+    assert torch.allclose(seen.patches.flatten(1, 2).mean(dim=1), out.mean_v, atol=0.1)
 
 
 def test_what_is_hidden_is_never_computed():

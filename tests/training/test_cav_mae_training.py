@@ -127,6 +127,26 @@ def test_one_step_lowers_its_loss(folder, how):
     assert module.losses(batch, torch.Generator().manual_seed(3))["loss"] < before
 
 
+class Progress:
+    """As much of a trainer as the temperature looks at."""
+
+    estimated_stepping_batches = 100
+
+    def __init__(self, step: int):
+        self.global_step = step
+
+
+def test_the_temperature_falls_by_the_same_factor_in_every_step():
+    module = training(temperature=[0.4, 0.1])
+    assert module.temperature() == 0.4
+    told = []
+    for step in (0, 25, 50, 100, 120):
+        module.trainer = progress = Progress(step)
+        told.append(module.temperature())
+        del progress
+    assert told == pytest.approx([0.4, 0.4 / 2**0.5, 0.2, 0.1, 0.1])
+
+
 def test_weights_of_zero_leave_a_part_out(folder):
     """Defect 3 of CAV-MAE Sync's code: without reconstruction its forward fails."""
     batch = batch_of(folder)

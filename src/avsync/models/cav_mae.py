@@ -23,7 +23,7 @@ patches is (frequency, time), the picture's (height, width).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from avsync.clock import STEP_RATE
 from avsync.errors import AvsyncError
-from avsync.models.cav_mae_parts import Decoder, Encoder, Joint, Sizes
+from avsync.models.cav_mae_parts import Decoder, Encoder, Joint, Sizes, Told
 from avsync.models.masking import Masking
 from avsync.models.vit import PATCH, patchify
 
@@ -95,6 +95,8 @@ class CavMae(nn.Module):
         global_token: Contrast a global token of each modality; otherwise the mean of its patches.
         contrastive_heads: Blocks that only what is contrasted runs through.
         learned_positions: Train positions; otherwise they are sines and cosines.
+        standardized: What is contrasted has zero mean and unit variance over the batch, and in evaluation over what was
+            trained on. Without it a network that begins from nothing makes everything alike first.
 
     Attributes:
         width: D.
@@ -104,7 +106,7 @@ class CavMae(nn.Module):
         self,
         audio_features: nn.Module,
         video_features: nn.Module,
-        size: Mapping[str, int],
+        size: Mapping[str, Any],
         masking: Masking | None = None,
         audio_seconds: float | None = 4.16,
         frames: int = 16,
@@ -112,6 +114,7 @@ class CavMae(nn.Module):
         global_token: bool = True,
         contrastive_heads: int = 0,
         learned_positions: bool = False,
+        standardized: bool = False,
     ):
         super().__init__()
         self.audio_features, self.video_features = audio_features, video_features
@@ -129,6 +132,7 @@ class CavMae(nn.Module):
         self.video_encoder = Encoder(3, self.video_grid, *given)
         self.joint = Joint(sizes, contrastive_heads)
         self.decoder = Decoder(self.audio_grid, self.video_grid, sizes, learned_positions)
+        self.told = nn.ModuleDict({name: Told(self.width, global_token, standardized) for name in ("audio", "video")})
 
     def windows(self, audio: Tensor, times: Tensor) -> Tensor:
         """The sound around pictures, out of features that are computed once for a clip.
@@ -195,8 +199,7 @@ class CavMae(nn.Module):
         both = torch.cat([audio[:, first:], video[:, first:]], dim=1)
         out = self.joint({"audio": audio, "video": video, "joint": both})
         pred_a, pred_v = self.decoder(out["joint"], (seen_a, seen_v), (grid_a, grid_v))
-        mean_a, mean_v = (out[name][:, first:].mean(dim=1) for name in ("audio", "video"))
-        token_a, token_v = (out["audio"][:, 0], out["video"][:, 0]) if first else (mean_a, mean_v)
+        (token_a, mean_a), (token_v, mean_v) = self.told["audio"](out["audio"]), self.told["video"](out["video"])
         return MaskedOutput(token_a, token_v, mean_a, mean_v, pred_a, pred_v, mask_a, mask_v)
 
     def patchify_audio(self, windows: Tensor) -> Tensor:
@@ -208,9 +211,9 @@ class CavMae(nn.Module):
         return self._cut_video(pictures)[0]
 
     def _encoded(self, name: str, tokens: Tensor, grid: Grid) -> Encoded:
-        tokens, first = self.joint({name: tokens})[name], int(self.has_global_token)
-        patches = tokens[:, first:]
-        return Encoded(tokens[:, 0] if first else patches.mean(dim=1), patches.unflatten(1, grid))
+        tokens = self.joint({name: tokens})[name]
+        told = cast("Told", self.told[name])
+        return Encoded(told(tokens)[0], told.patches(tokens).unflatten(1, grid))
 
     def _cut_audio(self, windows: Tensor) -> tuple[Tensor, Grid]:
         windows = self._filled(windows, -(-windows.shape[1] // PATCH) * PATCH)

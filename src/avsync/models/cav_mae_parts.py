@@ -5,11 +5,14 @@ N inputs, P patches of a grid (h, w), K of them visible, G = 1 with a global tok
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avsync.models.stem import Convolutions
 from avsync.models.vit import PATCH, Block, Positions, initialise, taken, token
 
 PARTS = ("audio", "video", "joint")
@@ -28,6 +31,7 @@ class Sizes:
         decoder_width: As far as the decoder goes.
         decoder_heads: The same.
         decoder_depth: The same.
+        stem: Channels of the convolutions that embed patches; none for a matrix, as in the papers.
     """
 
     width: int
@@ -37,6 +41,7 @@ class Sizes:
     decoder_width: int
     decoder_heads: int
     decoder_depth: int
+    stem: Sequence[int] = ()
 
 
 class Encoder(nn.Module):
@@ -65,7 +70,7 @@ class Encoder(nn.Module):
     ):
         super().__init__()
         width = size.width
-        self.embed = nn.Linear(planes * PATCH**2, width)  # of single patches: those not seen are not embedded either
+        self.embed = nn.Linear(planes * PATCH**2, width) if not size.stem else Convolutions(planes, size.stem, width)
         self.positions = Positions(grid, width, learned_positions)
         self.modality = token(width)
         self.global_token = token(width) if global_token else None
@@ -86,8 +91,8 @@ class Encoder(nn.Module):
         """
         places = self.positions(grid) + self.modality  # (1, P, D)
         if visible is not None:
-            patches, places = taken(patches, visible), places[0][visible]
-        tokens = self.embed(patches) + places
+            places = places[0][visible]
+        tokens = self._embedded(patches, grid, visible) + places
         count = tokens.shape[1]
         before = [] if self.global_token is None else [self.global_token.expand(len(tokens), -1, -1)]
         after = [] if self.registers is None else [self.registers.expand(len(tokens), -1, -1)]
@@ -95,6 +100,11 @@ class Encoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         return tokens[:, : len(before) + count]
+
+    def _embedded(self, patches: Tensor, grid: tuple[int, int], visible: Tensor | None) -> Tensor:
+        if isinstance(self.embed, Convolutions):
+            return self.embed(patches, grid, visible)
+        return self.embed(patches if visible is None else taken(patches, visible))  # what is not seen costs nothing
 
 
 class Joint(nn.Module):
@@ -125,6 +135,38 @@ class Joint(nn.Module):
 
     def _headed(self, name: str, tokens: Tensor) -> Tensor:
         return self.heads[name](tokens) if name in self.heads else tokens
+
+
+class Told(nn.Module):
+    """What is contrasted of one modality.
+
+    Args:
+        width: D.
+        global_token: The first token is it; otherwise the mean of the patches is.
+        standardized: Of zero mean and unit variance over the batch; in evaluation by what training went through.
+    """
+
+    def __init__(self, width: int, global_token: bool, standardized: bool):
+        super().__init__()
+        self.first = int(global_token)
+        self.mean = nn.BatchNorm1d(width, affine=False) if standardized else None
+        self.token = nn.BatchNorm1d(width, affine=False) if standardized and global_token else None
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, G + K, D) to what is contrasted (N, D), and the mean of the patches (N, D)."""
+        mean = tokens[:, self.first :].mean(dim=1)
+        mean = mean if self.mean is None else self.mean(mean.float())
+        if not self.first:
+            return mean, mean
+        return tokens[:, 0] if self.token is None else self.token(tokens[:, 0].float()), mean
+
+    def patches(self, tokens: Tensor) -> Tensor:
+        """(N, G + K, D) to (N, K, D), so that their mean is the mean that :meth:`forward` gives in evaluation."""
+        patches = tokens[:, self.first :]
+        if self.mean is None:
+            return patches
+        norm = self.mean
+        return F.batch_norm(patches.float().mT, norm.running_mean, norm.running_var, eps=norm.eps).mT
 
 
 class Decoder(nn.Module):

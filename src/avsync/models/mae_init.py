@@ -48,6 +48,11 @@ def initialise_from_mae(net: CavMae, file: str | Path) -> None:
 def _encoders(net: CavMae, given: dict[str, Tensor]) -> None:
     kernel, depth = given["patch_embed.proj.weight"], len(net.audio_encoder.blocks)
     for encoder, weight in ((net.video_encoder, kernel), (net.audio_encoder, kernel.mean(dim=1, keepdim=True))):
+        if not isinstance(encoder.embed, nn.Linear):
+            raise CheckpointError(
+                "a masked autoencoder's weights embed patches by a matrix, this network by convolutions; give "
+                "model/size=base, or model.net.size.stem=[]"
+            )
         encoder.embed.weight.copy_(as_matrix(weight))
         encoder.embed.bias.copy_(given["patch_embed.proj.bias"])
         _place(encoder.positions, given["pos_embed"])

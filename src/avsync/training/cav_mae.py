@@ -34,9 +34,12 @@ class CavMaeTraining(pl.LightningModule):
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
         reconstruction: Weight of the reconstruction's losses, of sound and of picture.
         contrast: Weight of the contrast.
-        temperature: Of the contrast, which divides the cosine.
+        temperature: Of the contrast, which divides the cosine; a pair falls from the one to the other over the run, by
+            the same factor in every step: a network that begins from nothing begins with the higher, and tells what is
+            alike apart with the lower.
         both_ways: Pictures choose among sounds and sounds among pictures; otherwise only one of them, as in the paper.
-        global_local: Contrast the mean of the patches too, and take the mean of both contrasts.
+        global_local: Contrast each global token with the mean of the other modality's patches too, so that a sound
+            finds its patches; the loss is the mean of the three contrasts.
         temporal_gap: Seconds from which on other frames of the same clip are negatives too; None leaves them out.
         init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
         freeze: Parts of the network that stay as they are.
@@ -56,7 +59,7 @@ class CavMaeTraining(pl.LightningModule):
         *,
         reconstruction: float = 1.0,
         contrast: float = 0.01,
-        temperature: float = 0.05,
+        temperature: float | Sequence[float] = 0.05,
         both_ways: bool = True,
         global_local: bool = False,
         temporal_gap: float | None = None,
@@ -72,7 +75,8 @@ class CavMaeTraining(pl.LightningModule):
             )
         self.net = net
         self.optimizer, self.scheduler = optimizer, scheduler
-        self.reconstruction, self.contrast, self.temperature = reconstruction, contrast, temperature
+        self.reconstruction, self.contrast = reconstruction, contrast
+        self.temperatures = (temperature, temperature) if isinstance(temperature, float) else tuple(temperature)
         self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
         self.init_from, self.freeze_parts, self.seed = init_from, freeze, seed
         self.measured: list[tuple[Tensor, Tensor, dict[str, float]]] = []
@@ -141,12 +145,20 @@ class CavMaeTraining(pl.LightningModule):
 
         def told(audio: Tensor, video: Tensor) -> Tensor:
             both = gather(audio.float()), gather(video.float())
-            return info_nce(*both, self.temperature, self.both_ways, allowed=negatives)
+            return info_nce(*both, self.temperature(), self.both_ways, allowed=negatives)
 
         contrast = told(out.token_a, out.token_v)
         if self.global_local:
             contrast = (contrast + told(out.mean_a, out.mean_v)) / 2
         return contrast, (1 + negatives.sum(dim=1)).log().mean()
+
+    def temperature(self) -> float:
+        """Of the contrast at this step."""
+        first, last = self.temperatures
+        if self._trainer is None or first == last:
+            return first
+        done = min(1.0, self.trainer.global_step / max(1, self.trainer.estimated_stepping_batches))
+        return first * (last / first) ** done
 
     def _heard(self, batch: dict) -> Tensor:
         """(B, F) seconds in the middle of what is heard: at a clip's ends windows do not move on with the frames."""

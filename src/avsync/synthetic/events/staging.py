@@ -18,7 +18,7 @@ from avsync.synthetic.events.passers import Passer, draw_passer
 from avsync.synthetic.texts import SPLITS
 
 WIDTH, HEIGHT = 160, 128
-BOTH = 0.2
+BOTH = 0.15
 """Share of the clips in which a second thing sounds."""
 BORDER = 8
 NOISES = 4
@@ -121,7 +121,7 @@ def make_take(*, seed: int, split: str, seconds: float, kind: str | None = None,
     floor = int(place.uniform(0.6, 0.8) * HEIGHT)
     names = [kind or KINDS[seed % len(KINDS)]]
     both = acts.random() < BOTH if alone is None else not alone
-    still = not both and acts.random() < 0.35 and not alone
+    still = not both and acts.random() < 0.25 and not alone
     if both or still:
         names.append(str(acts.choice([name for name in KINDS if name != names[0]])))
     made = [make_thing(name, seconds, acts, still=still and k == 1) for k, name in enumerate(names)]
@@ -142,7 +142,7 @@ def _place(names: list[str], made: list[tuple[Thing, Part]], floor: int, draw: n
     width = WIDTH / len(made)
     columns = draw.permutation(len(made))
     for name, (thing, part), column in zip(names, made, columns, strict=True):
-        scale = 50 + 34 * part.size
+        scale = (64 + 32 * part.size) * (1.0 if len(made) == 1 else 0.8)
         slack = max(0.0, width - scale) / 2
         x = (column + 0.5) * width + draw.uniform(-slack, slack)
         low = draw.uniform(max(floor + 2, scale), HEIGHT - 3) - scale / 2
