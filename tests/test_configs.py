@@ -60,11 +60,11 @@ def test_every_preset_composes(group, choice, tmp_path):
     assert instantiate(cfg.model) is not None and instantiate(cfg.data) is not None
 
 
-@pytest.mark.parametrize(("model", "frames"), [("cav_mae", 1), ("cav_mae_sync", 2)])
-def test_models_of_scenes_bring_their_data_evaluation_and_length(model, frames, tmp_path):
+@pytest.mark.parametrize(("model", "clips"), [("cav_mae", 64), ("cav_mae_sync", 96)])
+def test_models_of_scenes_bring_their_data_evaluation_and_length(model, clips, tmp_path):
     cfg = composed(f"model={model}", run=tmp_path)
     plain = composed(run=tmp_path)
-    assert cfg.data.make._target_.endswith("make_synthetic_events") and cfg.data.frames_per_clip == frames
+    assert cfg.data.make._target_.endswith("make_synthetic_events") and cfg.data.batch_size == clips
     assert cfg.evaluation._target_ == "avsync.evaluation.scenes.ScenesEvaluation"
     assert cfg.trainer.max_epochs != plain.trainer.max_epochs
     assert cfg.callbacks.checkpoint.monitor == "val/retrieval_r1" and cfg.metric == "test/retrieval/video_to_audio/r1"
@@ -84,6 +84,8 @@ def test_an_experiment_chooses_over_what_a_model_brings(tmp_path):
     cfg = composed("experiment=cav_mae_sync_vggsound", *SHARDS, run=tmp_path)
     assert cfg.trainer.max_epochs == 25 and cfg.trainer.strategy == "ddp" and cfg.data.size == 224
     assert cfg.model.optimizer._target_ == "torch.optim.Adam" and cfg.model.net.size.width == 768
+    assert "stem" not in cfg.model.net.size and not cfg.model.net.standardized and cfg.model.temperature == 0.05
+    assert cfg.model.net.audio_features.mels == 128 and not cfg.model.global_local
 
 
 def test_the_labels_of_the_drawn_events_are_those_drawn(tmp_path):
