@@ -134,3 +134,8 @@ def test_the_command(folder, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["shards"] == 2 and report["samples"] == 4 and report["problems"]
     assert main(["verify", str(folder / "nowhere")]) == 2
+
+
+def test_the_folder_of_the_tars_is_told_from_the_one_around_it(folder, capsys):
+    assert main(["verify", str(folder / "shards")]) == 2
+    assert f"give the folder around it, {folder}" in capsys.readouterr().err

@@ -101,6 +101,8 @@ def read_index(folder: str | Path) -> list[dict]:
         ShardError: There is no index, or it lists no sample.
     """
     path = Path(folder) / "shards" / "index.json"
+    if (Path(folder) / "index.json").is_file():
+        raise ShardError(f"{folder} holds the shards themselves; give the folder around it, {Path(folder).parent}")
     if not path.is_file():
         raise ShardError(f"{path} does not exist; expected a folder written by data_prep/prepare.py: run it first")
     shards = json.loads(path.read_text())["shards"]
