@@ -38,8 +38,7 @@ class CavMaeTraining(pl.LightningModule):
             the same factor in every step: a network that begins from nothing begins with the higher, and tells what is
             alike apart with the lower.
         both_ways: Pictures choose among sounds and sounds among pictures; otherwise only one of them, as in the paper.
-        global_local: Contrast each global token with the mean of the other modality's patches too, so that a sound
-            finds its patches; the loss is the mean of the three contrasts.
+        global_local: Contrast the means of the patches too, with each other, and take the mean of both contrasts.
         temporal_gap: Seconds from which on other frames of the same clip are negatives too; None leaves them out.
         init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
         freeze: Parts of the network that stay as they are.
@@ -76,7 +75,7 @@ class CavMaeTraining(pl.LightningModule):
         self.net = net
         self.optimizer, self.scheduler = optimizer, scheduler
         self.reconstruction, self.contrast = reconstruction, contrast
-        self.temperatures = (temperature, temperature) if isinstance(temperature, float) else tuple(temperature)
+        self.temperatures = (temperature, temperature) if isinstance(temperature, int | float) else tuple(temperature)
         self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
         self.init_from, self.freeze_parts, self.seed = init_from, freeze, seed
         self.measured: list[tuple[Tensor, Tensor, dict[str, float]]] = []
