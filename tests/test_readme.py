@@ -85,7 +85,6 @@ def test_sweeps_and_checkpoints_compose(command):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in of_kind("python train.py") if not only_composed(c)])
 def test_trainings_run(command, mouth_data, tmp_path):
     words = shlex.split(command)[1:]

@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from joblib.externals.loky import get_reusable_executor
+
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["pytorch_lightning", "hydra", "webdataset", "matplotlib.figure", "joblib"])
 
@@ -33,4 +35,7 @@ def _play(script: Path, arguments: tuple[str, ...], cwd: Path, said: list[Path],
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     sys.argv = [str(script), *arguments]
     sys.path.insert(0, str(script.parent))
-    runpy.run_path(str(script), run_name="__main__")
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    finally:  # a process of multiprocessing waits for joblib's, which stay idle for five minutes before they end
+        get_reusable_executor(reuse=True).shutdown(kill_workers=True)
