@@ -3,10 +3,10 @@
 import subprocess
 import sys
 
-import av
 import pytest
 
 from avsync.media.write import write_video
+from longer import repeated
 from mouths import draw_mouth
 
 MEASURE = """
@@ -19,21 +19,6 @@ print(found.tracks[0].end, len(found.tracks[0].windows), resource.getrusage(reso
 SECONDS = 30.0
 
 
-def repeated(source, target, times):
-    """The same packets one after the other: a long file in no time."""
-    with av.open(str(source)) as first, av.open(str(target), "w") as written:
-        streams = {stream.type: written.add_stream_from_template(stream) for stream in first.streams}
-        for turn in range(times):
-            with av.open(str(source)) as given:
-                for packet in given.demux():
-                    if packet.dts is not None:
-                        shift = round(SECONDS * turn / packet.time_base)
-                        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                        packet.stream = streams[packet.stream.type]
-                        written.mux(packet)
-    return target
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("search", "most"), [(1.0, 15), (30.0, 35)])
 def test_a_long_file_needs_no_more_memory_than_a_short_one(tmp_path, search, most):
@@ -41,7 +26,7 @@ def test_a_long_file_needs_no_more_memory_than_a_short_one(tmp_path, search, mos
     write_video(tmp_path / "one.mkv", clip.frames, clip.audio)
     peak = {}
     for times in (4, 16):
-        path = repeated(tmp_path / "one.mkv", tmp_path / f"{times}.mkv", times)
+        path = repeated(tmp_path / "one.mkv", tmp_path / f"{times}.mkv", times, SECONDS)
         done = subprocess.run(
             [sys.executable, "-c", MEASURE, str(path), str(search)], check=True, capture_output=True, text=True
         )

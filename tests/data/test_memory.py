@@ -3,10 +3,10 @@
 import subprocess
 import sys
 
-import av
 import pytest
 
 from avsync.synthetic.generate import generate_talkers
+from longer import repeated
 
 PREPARE = """
 import resource, sys
@@ -21,27 +21,13 @@ print(row["seconds_kept"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 
 """
 
 
-def repeat(source, target, times):
-    """The same packets one after the other: a long file in no time."""
-    with av.open(str(source)) as first, av.open(str(target), "w") as written:
-        streams = {stream.type: written.add_stream_from_template(stream) for stream in first.streams}
-        for turn in range(times):
-            with av.open(str(source)) as given:
-                for packet in given.demux():
-                    if packet.dts is not None:
-                        shift = round(8.0 * turn / packet.time_base)
-                        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                        packet.stream = streams[packet.stream.type]
-                        written.mux(packet)
-
-
 @pytest.mark.slow
 def test_a_long_file_needs_no_more_memory_than_a_short_one(tmp_path):
     talker = generate_talkers(tmp_path / "drawn", train=1, seconds=8.0, quiet=True) / "train" / "train-00000.mkv"
     peak = {}
     for times in (2, 12):
         path = tmp_path / f"{times}.mkv"
-        repeat(talker, path, times)
+        repeated(talker, path, times, 8.0)
         done = subprocess.run(
             [sys.executable, "-c", PREPARE, str(path), str(tmp_path / str(times))],
             check=True, capture_output=True, text=True,

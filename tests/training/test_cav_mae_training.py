@@ -225,19 +225,22 @@ def test_whole_clips_have_no_temporal_negatives(gap):
         training(net={"audio_seconds": None}, temporal_gap=gap)
 
 
-def test_it_begins_with_the_weights_given_and_holds_what_is_frozen(tmp_path, folder):
-    given = training(lr=1.0)
+@pytest.mark.parametrize("stem", [(), (4, 4, 8, 8)])
+def test_it_begins_with_the_weights_given_and_holds_what_is_frozen(stem, tmp_path, folder):
+    """Statistics of batch norms are held too."""
+    net = {"size": config()["size"] | {"stem": stem}}
+    given = training(net, lr=1.0)
     with torch.no_grad():
         for parameter in given.net.parameters():
             parameter.mul_(1.5)
     state = {f"net.{name}": value for name, value in given.net.state_dict().items()}
-    checkpoints.save({"avsync": {"format": 1, "net": config()}, "state_dict": state}, tmp_path / "given.ckpt")
-    module = training(init_from=str(tmp_path / "given.ckpt"), freeze=["video_encoder"])
+    checkpoints.save({"avsync": {"format": 1, "net": config(**net)}, "state_dict": state}, tmp_path / "given.ckpt")
+    module = training(net, init_from=str(tmp_path / "given.ckpt"), freeze=["video_encoder"])
     fitted(module, data(folder), 1, limit_train_batches=2, limit_val_batches=0)
     same = {name for name, value in module.net.state_dict().items() if torch.equal(value, given.net.state_dict()[name])}
     learned = {name for name, parameter in module.net.named_parameters() if parameter.requires_grad}
     assert {name for name in given.net.state_dict() if name.startswith("video_encoder.")} <= same
-    assert learned.isdisjoint(same) and "audio_encoder.embed.weight" in learned
+    assert learned.isdisjoint(same) and any(name.startswith("audio_encoder.embed.") for name in learned)
 
 
 def test_recall_counts_both_directions():

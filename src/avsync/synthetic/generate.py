@@ -107,24 +107,9 @@ def generate_events(  # noqa: PLR0913 - as above
 ) -> Path:
     """The same for videos of things that sound when they act, see :mod:`avsync.synthetic.events`.
 
-    The kinds of things take turns: 160 videos show each of 16 kinds ten times, some of them beside another one.
-
-    Args:
-        out: Folder; made if missing.
-        train: Videos, each of other things in another place, for training.
-        val: For validation.
-        test: For the test.
-        seconds: Length of each.
-        seed: Of everything.
-        workers: Processes; None takes every core.
-        quiet: No progress bar.
-
-    Returns:
-        ``out``.
-
-    Raises:
-        AvsyncError: An argument makes no sense.
-        MediaError: A folder cannot be written to.
+    The kinds of things take turns: 160 videos show each of 16 kinds ten times, some of them beside another one. Each
+    video has other things in another place; arguments, return value and errors are those of :func:`generate_talkers`,
+    but for espeak-ng.
     """
     counts = dict(zip(SPLITS, (train, val, test), strict=True))
     return _generate(_EVENTS, Path(out), counts, seconds, seed, (workers, quiet))

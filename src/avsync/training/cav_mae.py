@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -19,13 +18,11 @@ from avsync import clock
 from avsync.errors import AvsyncError
 from avsync.losses import info_nce, masked_mse
 from avsync.models.cav_mae import CavMae
-from avsync.models.checkpoints import FORMAT
 from avsync.training.contrast import everywhere, numbered, recall, told_apart
-from avsync.training.schedule import with_schedule
-from avsync.training.transfer import begin, parts
+from avsync.training.module import NetworkTraining
 
 
-class CavMaeTraining(pl.LightningModule):
+class CavMaeTraining(NetworkTraining):
     """Hides most of each picture and sound, has them made again, and has each picture find its own sound.
 
     Args:
@@ -43,12 +40,7 @@ class CavMaeTraining(pl.LightningModule):
         init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
         freeze: Parts of the network that stay as they are.
         seed: Of the masks.
-
-    Attributes:
-        net_config: The config ``net`` was built from, as a plain dict; it goes into the checkpoint.
     """
-
-    net_config: dict[str, Any] | None = None
 
     def __init__(  # noqa: PLR0913  each a line of configs/model/cav_mae.yaml
         self,
@@ -66,32 +58,17 @@ class CavMaeTraining(pl.LightningModule):
         freeze: Sequence[str] = (),
         seed: int = 0,
     ):
-        super().__init__()
+        super().__init__(net, optimizer, scheduler, init_from, freeze)
         if temporal_gap is not None and net.audio_seconds is None:
             raise AvsyncError(
                 f"model.temporal_gap={temporal_gap} wants frames that hear different sounds; this network hears the "
                 "whole clip with each; give model.net.audio_seconds or model.temporal_gap=null"
             )
-        self.net = net
-        self.optimizer, self.scheduler = optimizer, scheduler
         self.reconstruction, self.contrast = reconstruction, contrast
         self.temperatures = (temperature, temperature) if isinstance(temperature, int | float) else tuple(temperature)
         self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
-        self.init_from, self.freeze_parts, self.seed = init_from, freeze, seed
+        self.seed = seed
         self.measured: list[tuple[Tensor, Tensor, dict[str, float]]] = []
-
-    def setup(self, stage: str) -> None:
-        """Begin with the weights given and hold what is frozen.
-
-        Raises:
-            CheckpointError: The weights do not fit, or a part is not there.
-        """
-        if stage != "fit":
-            return
-        if self.init_from is not None:
-            begin(self.net, self.init_from)
-        for part in parts(self.net, self.freeze_parts):
-            part.requires_grad_(False)
 
     def forward(self, batch: dict) -> tuple[Tensor, Tensor]:
         """A batch of scenes to (B, F, D) embeddings of both streams, unit length."""
@@ -194,11 +171,3 @@ class CavMaeTraining(pl.LightningModule):
             self.log(f"val/{name}", weighed / len(video))
         self.log("val/retrieval_r1", recall(video, audio), prog_bar=True)
         self.log("val/retrieval_chance", 1 / len(video))
-
-    def configure_optimizers(self) -> Any:
-        """The optimizer, with its schedule over all steps of the run."""
-        return with_schedule(self, self.optimizer, self.scheduler)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what rebuilds the network."""
-        checkpoint["avsync"] = {"format": FORMAT, "net": self.net_config}

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from avsync.alignment.distances import distance_matrix
 from avsync.evaluation.protocols import SEARCH, OffsetScores
-from avsync.models.checkpoints import FORMAT
 from avsync.models.syncnet import SyncNet
+from avsync.training.module import NetworkTraining
 from avsync.training.objectives import numbered
-from avsync.training.schedule import with_schedule
-from avsync.training.transfer import initialise, parts
 
 
-class SyncNetTraining(pl.LightningModule):
+class SyncNetTraining(NetworkTraining):
     """Embeds a batch of segments, asks the objective for the loss, and follows offset accuracy on validation.
 
     Args:
@@ -28,12 +25,7 @@ class SyncNetTraining(pl.LightningModule):
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
         init_from: A checkpoint that the network starts with, or None.
         freeze: Parts of the network that stay as they are, such as ``video_tower``.
-
-    Attributes:
-        net_config: The config ``net`` was built from, as a plain dict; it goes into the checkpoint.
     """
-
-    net_config: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -44,37 +36,13 @@ class SyncNetTraining(pl.LightningModule):
         init_from: str | None = None,
         freeze: Sequence[str] = (),
     ):
-        super().__init__()
-        self.net, self.objective = net, objective
-        self.optimizer, self.scheduler = optimizer, scheduler
-        self.init_from, self.freeze_parts = init_from, freeze
-        self.frozen: list[nn.Module] = []
+        super().__init__(net, optimizer, scheduler, init_from, freeze)
+        self.objective = objective
         self.scores = OffsetScores()
-
-    def setup(self, stage: str) -> None:
-        """Begin with the weights given and hold what is frozen.
-
-        Raises:
-            CheckpointError: The weights do not fit, or a part is not there.
-        """
-        if stage != "fit":
-            return
-        if self.init_from is not None:
-            initialise(self.net, self.init_from)
-        self.frozen = parts(self.net, self.freeze_parts)
-        for part in self.frozen:
-            part.requires_grad_(False).eval()
 
     def forward(self, batch: dict) -> tuple[Tensor, Tensor]:
         """A batch of segments to (B, N, D) embeddings of both streams."""
         return self.net.embed_video(batch["frames"]), self.net.embed_audio(batch["audio"])
-
-    def train(self, mode: bool = True) -> SyncNetTraining:
-        """Lightning's switch; frozen parts stay in evaluation, so that their statistics stay too."""
-        super().train(mode)
-        for part in self.frozen:
-            part.eval()
-        return self
 
     def training_step(self, batch: dict, index: int) -> dict[str, Tensor]:
         """Loss of a batch, and the embeddings for whoever wants to look at them."""
@@ -111,11 +79,3 @@ class SyncNetTraining(pl.LightningModule):
         for frames in (5, 15):
             value = scores.get(f"offset_acc/k{frames}", 0.0)
             self.log(f"val/offset_acc_k{frames}", value, prog_bar=True, sync_dist=True)
-
-    def configure_optimizers(self) -> Any:
-        """The optimizer, with its schedule over all steps of the run."""
-        return with_schedule(self, self.optimizer, self.scheduler)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what rebuilds the network."""
-        checkpoint["avsync"] = {"format": FORMAT, "net": self.net_config}

@@ -38,16 +38,16 @@ def initialise(net: nn.Module, checkpoint: str) -> None:
     net.load_state_dict(given)
 
 
-def begin(net: CavMae, file: str) -> None:
-    """Give ``net`` the weights of a checkpoint's network, or what fits of those of a masked autoencoder of ImageNet.
+def begin(net: nn.Module, file: str) -> None:
+    """Give ``net`` the weights of a checkpoint's network; a CAV-MAE also what fits of an ImageNet masked autoencoder's.
 
     Raises:
         CheckpointError: The file is neither, or does not fit.
     """
-    if "avsync" in read(Path(file)):
-        initialise(net, file)
-    else:
+    if isinstance(net, CavMae) and "avsync" not in read(Path(file)):
         initialise_from_mae(net, file)
+    else:
+        initialise(net, file)
 
 
 def parts(net: nn.Module, names: Iterable[str]) -> list[nn.Module]:

@@ -1,0 +1,74 @@
+"""What the LightningModules have in common: a network with its optimizer, what it begins with and what of it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from avsync.models.checkpoints import FORMAT
+from avsync.training.schedule import with_schedule
+from avsync.training.transfer import begin, parts
+
+
+class NetworkTraining(pl.LightningModule):
+    """A network that is trained.
+
+    Args:
+        net: Any of :mod:`avsync.models`.
+        optimizer: From parameters to an optimizer.
+        scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
+        init_from: What the network begins with, see :func:`avsync.training.transfer.begin`; or None.
+        freeze: Parts of the network that stay as they are, such as ``video_tower``, their statistics too.
+
+    Attributes:
+        net_config: The config ``net`` was built from, as a plain dict; it goes into the checkpoint.
+    """
+
+    net_config: dict[str, Any] | None = None
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        init_from: str | None = None,
+        freeze: Sequence[str] = (),
+    ):
+        super().__init__()
+        self.net: Any = net
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.init_from, self.freeze_parts = init_from, freeze
+        self.frozen: list[nn.Module] = []
+
+    def setup(self, stage: str) -> None:
+        """Begin with the weights given and hold what is frozen.
+
+        Raises:
+            CheckpointError: The weights do not fit, or a part is not there.
+        """
+        if stage != "fit":
+            return
+        if self.init_from is not None:
+            begin(self.net, self.init_from)
+        self.frozen = parts(self.net, self.freeze_parts)
+        for part in self.frozen:
+            part.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> NetworkTraining:
+        """Lightning's switch; frozen parts stay in evaluation, so that their statistics stay too."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, with its schedule over all steps of the run."""
+        return with_schedule(self, self.optimizer, self.scheduler)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds the network."""
+        checkpoint["avsync"] = {"format": FORMAT, "net": self.net_config}
