@@ -63,6 +63,14 @@ def test_pieces_are_the_whole_cut_up(moving):
     assert np.array_equal(np.concatenate([piece.landmarks for piece in pieces]), whole[0].landmarks)
 
 
+def test_looking_at_every_third_frame_gives_the_same_crops(moving):
+    (whole,), (third,) = follow_faces(moving), follow_faces(moving, every=3)
+    assert _frames([third]) == _frames([whole])
+    assert np.abs(third.boxes - whole.boxes).max() < 6
+    change = np.abs(third.frames.astype(int) - whole.frames).mean()
+    assert change < 0.5 * np.abs(np.diff(whole.frames.astype(int), axis=0)).mean()
+
+
 def test_progress_rises_to_one(moving):
     shares = []
     list(follow_faces(moving, progress=shares.append))

@@ -14,9 +14,9 @@ from torch import Tensor
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE, Chance
 from avsync.alignment.compare import compare_embedded
-from avsync.alignment.measure import FileResult, TrackResult
+from avsync.alignment.measure import SEARCH, FileResult, TrackResult
 from avsync.alignment.offset import estimate
-from avsync.alignment.pieces import Piece, resized
+from avsync.alignment.pieces import LOOK_EVERY, Piece, resized
 from avsync.media.live import LiveSource, Segment
 from avsync.models.syncnet import SyncNet
 
@@ -76,7 +76,7 @@ class Watching:
     crop: str = "face"
     window: float = 10.0
     every: float = 1.0
-    search: int = 15
+    search: int = SEARCH
     min_chance: float = MIN_CHANCE
     patience: float = 30.0
 
@@ -154,7 +154,8 @@ def _faces(segment: Segment, size: int) -> Iterator[tuple[int, list[Piece]]]:
     from avsync.faces.follow import follow_each  # mediapipe takes seconds to import
 
     pictures, longest = segment.pictures(), clock.seconds(PIECE)
-    for k, faces in follow_each(pictures, size=size, min_seconds=clock.seconds(5), max_seconds=longest):
+    shortest = clock.seconds(clock.WINDOW_FRAMES)
+    for k, faces in follow_each(pictures, size=size, min_seconds=shortest, max_seconds=longest, every=LOOK_EVERY):
         yield k, [Piece(face.track, face.start, face.frames) for face in faces]
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +57,7 @@ def follow_faces(
     size: int = 96,
     min_seconds: float = 0.4,
     max_seconds: float = 30.0,
+    every: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[FaceClip]:
     """Find and follow every face of a video; no face gives no clip.
@@ -68,6 +69,8 @@ def follow_faces(
         size: Side of the crops, pixels.
         min_seconds: Shorter tracks are dropped.
         max_seconds: Longer tracks come in pieces of exactly this length and a rest.
+        every: Look for the mesh of a face in every second or third frame only, and take the frames between by
+            proportion: crops are smoothed over a fifth of a second anyway, ``landmarks`` are not.
         progress: Called with the share of the file that is done, 0 to 1.
 
     Yields:
@@ -84,23 +87,12 @@ def follow_faces(
             if progress is not None and duration:
                 progress(min(1.0, clock.seconds(k + 1) / duration))
 
-    return follow(told(), size=size, min_seconds=min_seconds, max_seconds=max_seconds, most_ahead=_AHEAD)
+    return follow(told(), size=size, min_seconds=min_seconds, max_seconds=max_seconds, every=every, most_ahead=_AHEAD)
 
 
-def follow(
-    frames: Iterable[tuple[int, np.ndarray]],
-    *,
-    size: int,
-    min_seconds: float,
-    max_seconds: float,
-    most_ahead: int = 0,
-) -> Iterator[FaceClip]:
-    """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them.
-
-    With ``most_ahead`` a thread reads so many of them ahead, and looks for cuts there.
-    """
-    how = partial(follow_each, size=size, min_seconds=min_seconds, max_seconds=max_seconds, most_ahead=most_ahead)
-    for _, clips in how(frames):
+def follow(frames: Iterable[tuple[int, np.ndarray]], **how: Any) -> Iterator[FaceClip]:
+    """The same for pictures that somebody else reads, as `avsync.media.read.read_frames` gives them."""
+    for _, clips in follow_each(frames, **how):
         yield from clips
 
 
@@ -110,14 +102,18 @@ def follow_each(
     size: int,
     min_seconds: float,
     max_seconds: float,
+    every: int = 1,
     most_ahead: int = 0,
 ) -> Iterator[tuple[int, list[FaceClip]]]:
-    """The same picture by picture: its number and the clips that ended with it; once more at the end."""
+    """The same picture by picture: its number and the clips that ended with it; once more at the end.
+
+    With ``most_ahead`` a thread reads so many of them ahead, and looks for cuts there.
+    """
     marked = with_cuts(frames)
     if most_ahead:
         marked = ahead(marked, most_ahead)
     k = 0
-    follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)))
+    follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)), every)
     try:
         for k, picture, cut in marked:
             ended = list(follower.end_all()) if cut else []
@@ -130,8 +126,8 @@ def follow_each(
 class _Follower:
     """The tracks of the current shot."""
 
-    def __init__(self, size: int, shortest: int, longest: int) -> None:
-        self._size, self._shortest, self._longest = size, shortest, longest
+    def __init__(self, size: int, shortest: int, longest: int, every: int) -> None:
+        self._size, self._shortest, self._longest, self._every = size, shortest, longest, every
         self._detector = FaceDetector()
         self._tracks: list[Track] = []
         self._free: list[FaceMesh] = []
@@ -141,7 +137,7 @@ class _Follower:
 
     def step(self, k: int, picture: np.ndarray) -> Iterator[FaceClip]:
         for track in self._tracks:
-            track.step(k, picture)
+            track.step(k, picture, look=track.missing > 0 or k % self._every == 0)
         if k >= self._next_detection:
             self._detect(k, picture)
             sure = bool(self._tracks) and not any(track.missing for track in self._tracks)

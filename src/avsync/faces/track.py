@@ -53,23 +53,18 @@ class Track:
         """Begin with a detection; False if no mesh fits there."""
         self._pose, self._score, self.box = detection.pose, detection.score, detection.box
         # the guess from the eyes alone is coarse: the second look is at the right place and scale
-        return self._look(picture) is not None and self.step(k, picture)
+        return self._look(self._cut(picture)) is not None and self.step(k, picture)
 
-    def step(self, k: int, picture: np.ndarray) -> bool:
-        """Look for the face in the next frame; True if it is there."""
-        found = self._look(picture)
-        if found is None:
-            self.missing += 1
-            if self._pose is not None:
-                self._unseen.append((k, cut_patch(picture, self._pose, self._size)))
-            return False
-        patch, points = found
-        seen = Seen(k, patch, pose_of_mesh(points), points[list(MESH_POINTS)], box_of(points), self._score)
-        for filled in self._between(seen):
-            self._push(filled)
-        self._push(seen)
-        self._last, self._unseen, self.missing = seen, [], 0
-        return True
+    def step(self, k: int, picture: np.ndarray, look: bool = True) -> bool:
+        """Look for the face in the next frame, or leave it to be filled in; False if it is not there."""
+        patch = self._cut(picture)
+        points = self._look(patch) if look else None
+        if points is not None:
+            self._see(k, patch, points)
+            return True
+        self.missing += look
+        self._unseen.append((k, patch))
+        return not look
 
     def confirm(self, detection: Detection) -> None:
         """A detection of this face: it counts as sure, and is looked for there if it was lost."""
@@ -79,16 +74,23 @@ class Track:
 
     def patch(self, picture: np.ndarray) -> np.ndarray:
         """Pixels around where the face was last."""
-        assert self._pose is not None
-        return cut_patch(picture, self._pose, self._size).pixels
+        return self._cut(picture).pixels
 
     def end(self) -> None:
         """No more frames: finish those on the way."""
+        if self._unseen and not self.missing:  # the last frames were left to be filled in
+            k, patch = self._unseen.pop()
+            points = self._look(patch)
+            if points is not None:
+                self._see(k, patch, points)
         self._finish(self._stabiliser.flush())
 
-    def _look(self, picture: np.ndarray) -> tuple[Patch, np.ndarray] | None:
+    def _cut(self, picture: np.ndarray) -> Patch:
         assert self._pose is not None
-        patch = cut_patch(picture, self._pose, self._size)
+        return cut_patch(picture, self._pose, self._size)
+
+    def _look(self, patch: Patch) -> np.ndarray | None:
+        """The mesh (468, 2) in pixels of the picture, if it is this face's."""
         fractions = self.mesh.find(patch.pixels)
         if fractions is None:
             return None
@@ -97,7 +99,15 @@ class Track:
         if overlap(box, self.box) < _SAME_FACE or not _plausible(points, box):
             return None
         self._pose, self.box = pose_of_mesh(points), box
-        return patch, points
+        return points
+
+    def _see(self, k: int, patch: Patch, points: np.ndarray) -> None:
+        """Take a frame with its mesh, and before it those in between."""
+        seen = Seen(k, patch, pose_of_mesh(points), points[list(MESH_POINTS)], box_of(points), self._score)
+        for filled in self._between(seen):
+            self._push(filled)
+        self._push(seen)
+        self._last, self._unseen, self.missing = seen, [], 0
 
     def _between(self, seen: Seen) -> list[Seen]:
         """The frames since the last sight, with everything in between by proportion."""
