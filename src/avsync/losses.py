@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -143,22 +145,20 @@ def info_nce(
     v: Tensor,
     temperature: float | Tensor,
     both_ways: bool = True,
-    negatives: Tensor | None = None,
     allowed: Tensor | None = None,
 ) -> Tensor:
     """Contrast of a batch: each picture must find its own sound among all sounds.
 
     van den Oord et al., "Representation learning with contrastive predictive coding", 2018; CAV-MAE (Gong et al., ICLR
     2023) takes this one way, from picture to sound, at a temperature of 0.05. Chance is the logarithm of the number of
-    candidates, log N, or log(N + K) with K more.
+    candidates, log N.
 
     Args:
         a: (N, D) sounds, of any length; they are scaled to 1.
-        v: (N, D) pictures, the same; row i belongs to row i of ``a``.
+        v: (N, D) pictures, the same, or (N, K, D) places of pictures, of which the best counts (:func:`best_place`);
+            row i belongs to row i of ``a``.
         temperature: > 0, what cosines are divided by.
         both_ways: Let each sound find its picture too, and take the mean of both.
-        negatives: (N, K, D) more sounds that picture i must not take for its own, such as the same clip's at other
-            times; candidates of picture i only. None for none.
         allowed: (N, N) bool, whether sound j (column) is a candidate of picture i (row), and the other way round; each
             one's own always is. None for all.
 
@@ -172,17 +172,30 @@ def info_nce(
     """
     a, v = F.normalize(a.float(), dim=-1), F.normalize(v.float(), dim=-1)
     with torch.autocast(v.device.type, enabled=False):  # half precision cannot tell close cosines apart
-        logits = v @ a.T / temperature  # (N, N): row i holds the sounds for picture i
+        alike = v @ a.T if v.ndim == 2 else best_place(v @ a.T)
+        logits = alike / temperature  # (N, N): row i holds the sounds for picture i
     right = torch.arange(len(v), device=v.device)
     if allowed is not None:
         own = torch.eye(len(v), dtype=torch.bool, device=v.device)
         logits = logits.masked_fill(~(allowed | own), float("-inf"))
-    to_audio = logits
-    if negatives is not None:
-        more = (v[:, None] * F.normalize(negatives.float(), dim=-1)).sum(dim=-1) / temperature
-        to_audio = torch.cat([logits, more], dim=1)  # (N, N + K)
-    loss = F.cross_entropy(to_audio, right)
+    loss = F.cross_entropy(logits, right)
     return (loss + F.cross_entropy(logits.T, right)) / 2 if both_ways else loss
+
+
+def best_place(cosines: Tensor, sharpness: float = 0.1) -> Tensor:
+    """How alike a picture and a sound are at the place where they are most alike, as a soft maximum.
+
+    Arandjelović & Zisserman, "Objects that sound", ECCV 2018, take the maximum itself: a sound has to be somewhere in
+    its picture, not everywhere. A soft one lets all places learn.
+
+    Args:
+        cosines: (N, K, M) of N pictures' K places with M sounds.
+        sharpness: > 0, of cosines; the smaller, the nearer to the maximum.
+
+    Returns:
+        (N, M) between the mean and the maximum of each K.
+    """
+    return sharpness * ((cosines / sharpness).logsumexp(dim=1) - math.log(cosines.shape[1]))
 
 
 def _mean(values: Tensor, weight: Tensor | None) -> Tensor:

@@ -31,6 +31,8 @@ CHOICES = [
     {"standardized": True},
     {"standardized": True, "global_token": False},
     {"size": SIZE | {"stem": [4, 8, 8, 16]}},
+    {"places": True},
+    {"standardized": True, "places": True},
 ]
 
 
@@ -134,6 +136,27 @@ def test_nothing_hidden_in_training_is_what_evaluation_sees():
     assert torch.allclose(out.token_a, heard.token, atol=1e-5)
     assert torch.allclose(out.token_v, seen.token, atol=1e-5)
     assert torch.allclose(out.mean_v, seen.patches.flatten(1, 2).mean(dim=1), atol=1e-5)
+
+
+@pytest.mark.parametrize("places", [False, True])
+def test_a_place_tells_of_itself_alone(places):
+    net = make(places=places).eval()
+    _, pictures = inputs()
+    pictures.requires_grad_()
+    found = net.encode_places(pictures)
+    assert found.shape == (2, 3, 3, 32)
+    found[0, 1, 2].square().sum().backward()
+    seen = net.patchify_video(pictures.grad).abs().sum(dim=2) > 0
+    assert seen[0].tolist() == [not places or patch == 1 * 3 + 2 for patch in range(9)] and not seen[1].any()
+    if not places:
+        assert torch.equal(found, net.encode_video(pictures).patches)
+
+
+def test_places_in_training_are_those_of_evaluation():
+    net = make(places=True, masking=Masking(0.0, 0.0))
+    windows, pictures = inputs()
+    trained, found = net(windows, pictures).places_v, net.encode_places(pictures).flatten(1, 2)
+    assert torch.allclose(trained.sort(dim=1).values, found.sort(dim=1).values, atol=1e-5)  # masks change the order
 
 
 def test_without_a_global_token_the_mean_of_the_patches_is_contrasted():

@@ -1,7 +1,8 @@
 """Localization: the sound of a moment points at what sounds in its picture.
 
 The heat map is the cosine of the sound's token with the picture's patches, both as they leave the joint block and its
-norm, brought to the size of the mask by bilinear interpolation. It is judged in every frame by itself:
+norm, brought to the size of the mask by bilinear interpolation. In a network with places (``model.net.places``) every
+patch went that way by itself. It is judged in every frame by itself:
 
     pointing   the highest value lies inside the mask; where several are highest, the share of them that does.
                Chance is the mask's share of the picture, ``pointing_chance``; what always points at the middle
@@ -177,7 +178,7 @@ class Localization:
         times = torch.from_numpy(chosen / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]
         tokens = net.encode_audio(windows).token
-        patches = net.encode_video(net.video_features(torch.from_numpy(clip.frames[chosen]).to(device))).patches
+        patches = net.encode_places(net.video_features(torch.from_numpy(clip.frames[chosen]).to(device)))
         own = [heat_map(*row).cpu() for row in zip(tokens, patches, sizes, strict=True)]
         before, self._before = self._before, tokens[len(tokens) // 2]
         if before is None or before.shape != tokens[0].shape:

@@ -68,6 +68,7 @@ class MaskedOutput(NamedTuple):
         pred_v: (N, P_v, 768) the picture's.
         mask_a: (N, P_a) 1 for patches that were hidden.
         mask_v: (N, P_v) the same.
+        places_v: (N, K, D) the picture's visible patches, each by itself; None in a network without places.
     """
 
     token_a: Tensor
@@ -78,6 +79,7 @@ class MaskedOutput(NamedTuple):
     pred_v: Tensor
     mask_a: Tensor
     mask_v: Tensor
+    places_v: Tensor | None = None
 
 
 class CavMae(nn.Module):
@@ -97,6 +99,8 @@ class CavMae(nn.Module):
         learned_positions: Train positions; otherwise they are sines and cosines.
         standardized: What is contrasted has zero mean and unit variance over the batch, and in evaluation over what was
             trained on. Without it a network that begins from nothing makes everything alike first.
+        places: Have each patch of the picture tell by itself what it shows, without attention to the others (Zhou et
+            al., "Extract free dense labels from CLIP", ECCV 2022): attention leaves what it gathers anywhere.
 
     Attributes:
         width: D.
@@ -115,6 +119,7 @@ class CavMae(nn.Module):
         contrastive_heads: int = 0,
         learned_positions: bool = False,
         standardized: bool = False,
+        places: bool = False,
     ):
         super().__init__()
         self.audio_features, self.video_features = audio_features, video_features
@@ -133,6 +138,8 @@ class CavMae(nn.Module):
         self.joint = Joint(sizes, contrastive_heads)
         self.decoder = Decoder(self.audio_grid, self.video_grid, sizes, learned_positions)
         self.told = nn.ModuleDict({name: Told(self.width, global_token, standardized) for name in ("audio", "video")})
+        self.has_places = places
+        self.place = nn.BatchNorm1d(self.width, affine=False) if places and standardized else None
 
     def windows(self, audio: Tensor, times: Tensor) -> Tensor:
         """The sound around pictures, out of features that are computed once for a clip.
@@ -162,12 +169,22 @@ class CavMae(nn.Module):
     def encode_audio(self, windows: Tensor) -> Encoded:
         """(N, L, mels) of any length; what is missing to whole patches is filled up with silence."""
         patches, grid = self._cut_audio(windows)
-        return self._encoded("audio", self.audio_encoder(patches, grid), grid)
+        return self._encoded("audio", self.audio_encoder, patches, grid)
 
     def encode_video(self, pictures: Tensor) -> Encoded:
         """(N, 3, H, W) of any height and width that are multiples of 16."""
         patches, grid = self._cut_video(pictures)
-        return self._encoded("video", self.video_encoder(patches, grid), grid)
+        return self._encoded("video", self.video_encoder, patches, grid)
+
+    def encode_places(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, h, w, D), what to compare with the sound's token: where is it?
+
+        The patches as :meth:`encode_video` gives them in a network without places.
+        """
+        if not self.has_places:
+            return self.encode_video(pictures).patches
+        patches, grid = self._cut_video(pictures)
+        return self._alone(self.video_encoder.placed(patches, grid)).unflatten(1, grid)
 
     def embed_audio(self, audio: Tensor, times: Tensor) -> Tensor:
         """(B, S) at 16 kHz and (B, F) seconds to (B, F, D) of unit length."""
@@ -193,14 +210,16 @@ class CavMae(nn.Module):
         patches_v, grid_v = self._cut_video(pictures)
         seen_a, mask_a = self.masking.hide_audio(len(windows), grid_a, windows.device, generator)
         seen_v, mask_v = self.masking.hide_video(len(pictures), grid_v, pictures.device, generator)
-        audio = self.audio_encoder(patches_a, grid_a, seen_a)
-        video = self.video_encoder(patches_v, grid_v, seen_v)
+        audio = self.audio_encoder(self.audio_encoder.placed(patches_a, grid_a, seen_a))
+        placed_v = self.video_encoder.placed(patches_v, grid_v, seen_v)
+        video = self.video_encoder(placed_v)
         first = int(self.has_global_token)
         both = torch.cat([audio[:, first:], video[:, first:]], dim=1)
         out = self.joint({"audio": audio, "video": video, "joint": both})
         pred_a, pred_v = self.decoder(out["joint"], (seen_a, seen_v), (grid_a, grid_v))
         (token_a, mean_a), (token_v, mean_v) = self.told["audio"](out["audio"]), self.told["video"](out["video"])
-        return MaskedOutput(token_a, token_v, mean_a, mean_v, pred_a, pred_v, mask_a, mask_v)
+        places_v = self._alone(placed_v) if self.has_places else None
+        return MaskedOutput(token_a, token_v, mean_a, mean_v, pred_a, pred_v, mask_a, mask_v, places_v)
 
     def patchify_audio(self, windows: Tensor) -> Tensor:
         """(N, L, mels) to (N, P_a, 256), what ``pred_a`` should be; in a patch bands are rows and steps columns."""
@@ -210,10 +229,16 @@ class CavMae(nn.Module):
         """(N, 3, H, W) to (N, P_v, 768), what ``pred_v`` should be."""
         return self._cut_video(pictures)[0]
 
-    def _encoded(self, name: str, tokens: Tensor, grid: Grid) -> Encoded:
-        tokens = self.joint({name: tokens})[name]
+    def _encoded(self, name: str, encoder: Encoder, patches: Tensor, grid: Grid) -> Encoded:
+        tokens = self.joint({name: encoder(encoder.placed(patches, grid))})[name]
         told = cast("Told", self.told[name])
         return Encoded(told(tokens)[0], told.patches(tokens).unflatten(1, grid))
+
+    def _alone(self, placed: Tensor) -> Tensor:
+        """The picture's patches (N, K, D) to what each says by itself, in the same order."""
+        tokens = self.video_encoder.alone(placed)
+        lone = self.joint({"video": tokens.flatten(0, 1)[:, None]})["video"][:, 0]
+        return (lone if self.place is None else self.place(lone.float())).view_as(tokens)
 
     def _cut_audio(self, windows: Tensor) -> tuple[Tensor, Grid]:
         windows = self._filled(windows, -(-windows.shape[1] // PATCH) * PATCH)

@@ -78,8 +78,8 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(Block(width, size.heads) for _ in range(size.depth))
         initialise(self)
 
-    def forward(self, patches: Tensor, grid: tuple[int, int], visible: Tensor | None = None) -> Tensor:
-        """Embed and run the blocks.
+    def placed(self, patches: Tensor, grid: tuple[int, int], visible: Tensor | None = None) -> Tensor:
+        """Patches embedded at their places.
 
         Args:
             patches: (N, P, 256 planes).
@@ -87,19 +87,26 @@ class Encoder(nn.Module):
             visible: (N, K) numbers of those that are seen; None for all.
 
         Returns:
-            (N, G + K, D): the global token, if there is one, and the patches in the order of ``visible``.
+            (N, K, D), in the order of ``visible``.
         """
         places = self.positions(grid) + self.modality  # (1, P, D)
-        if visible is not None:
-            places = places[0][visible]
-        tokens = self._embedded(patches, grid, visible) + places
-        count = tokens.shape[1]
-        before = [] if self.global_token is None else [self.global_token.expand(len(tokens), -1, -1)]
-        after = [] if self.registers is None else [self.registers.expand(len(tokens), -1, -1)]
-        tokens = torch.cat([*before, tokens, *after], dim=1)
+        return self._embedded(patches, grid, visible) + (places if visible is None else places[0][visible])
+
+    def forward(self, placed: Tensor) -> Tensor:
+        """(N, K, D) through the blocks to (N, G + K, D): the global token, if there is one, and the patches."""
+        before = [] if self.global_token is None else [self.global_token.expand(len(placed), -1, -1)]
+        after = [] if self.registers is None else [self.registers.expand(len(placed), -1, -1)]
+        tokens = torch.cat([*before, placed, *after], dim=1)
         for block in self.blocks:
             tokens = block(tokens)
-        return tokens[:, : len(before) + count]
+        return tokens[:, : len(before) + placed.shape[1]]
+
+    def alone(self, placed: Tensor) -> Tensor:
+        """(N, K, D) to the same, every patch for itself: it sees no other, no global token and no register."""
+        tokens = placed.flatten(0, 1)[:, None]  # sequences of one
+        for block in self.blocks:
+            tokens = block(tokens)
+        return tokens.view_as(placed)
 
     def _embedded(self, patches: Tensor, grid: tuple[int, int], visible: Tensor | None) -> Tensor:
         if isinstance(self.embed, Convolutions):

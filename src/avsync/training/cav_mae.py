@@ -35,7 +35,8 @@ class CavMaeTraining(NetworkTraining):
             the same factor in every step: a network that begins from nothing begins with the higher, and tells what is
             alike apart with the lower.
         both_ways: Pictures choose among sounds and sounds among pictures; otherwise only one of them, as in the paper.
-        global_local: Contrast the means of the patches too, with each other, and take the mean of both contrasts.
+        global_local: Contrast the means of the patches too, with each other. A network with places contrasts the
+            sound's token with the best of them as well. The contrast is the mean of all of these.
         temporal_gap: Seconds from which on other frames of the same clip are negatives too; None leaves them out.
         init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
         freeze: Parts of the network that stay as they are.
@@ -123,10 +124,12 @@ class CavMaeTraining(NetworkTraining):
             both = gather(audio.float()), gather(video.float())
             return info_nce(*both, self.temperature(), self.both_ways, allowed=negatives)
 
-        contrast = told(out.token_a, out.token_v)
+        contrasts = [told(out.token_a, out.token_v)]
         if self.global_local:
-            contrast = (contrast + told(out.mean_a, out.mean_v)) / 2
-        return contrast, (1 + negatives.sum(dim=1)).log().mean()
+            contrasts.append(told(out.mean_a, out.mean_v))
+        if out.places_v is not None:
+            contrasts.append(told(out.token_a, out.places_v))
+        return torch.stack(contrasts).mean(), (1 + negatives.sum(dim=1)).log().mean()
 
     def temperature(self) -> float:
         """Of the contrast at this step."""
