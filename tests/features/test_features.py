@@ -48,18 +48,6 @@ def test_vocal_tracts_differ_in_training_only():
     assert {band(2000, features) for _ in range(3)} == {band(2000, LogMel())}
 
 
-def test_bands_are_hidden_in_training_only():
-    torch.manual_seed(0)
-    audio = torch.randn(64, 16_000) * torch.linspace(0.01, 1, 16_000)
-    features = LogMel(hidden=10)
-    hidden = (features(audio)[:, 0] == 0).all(dim=2)  # (B, mels)
-    assert hidden.sum(dim=1).max() in range(6, 11)
-    runs = (hidden[:, 1:] & ~hidden[:, :-1]).sum(dim=1) + hidden[:, 0]
-    assert runs.max() == 1
-    assert (hidden.sum(dim=1) == 0).any()
-    assert torch.equal(features.eval()(audio), LogMel()(audio))
-
-
 def test_a_click_is_in_the_step_that_holds_it():
     audio = torch.zeros(1, 16_000)
     audio[0, 160 * 37 + 80] = 1.0  # the middle of step 37

@@ -31,14 +31,12 @@ class LogMel(nn.Module):
         floor: Nepers below the loud parts at which levels are cut off.
         tract: In training, spectra are stretched by up to this share, each clip's by another, as if by the length of
             the speaker's vocal tract (Jaitly & Hinton, "Vocal tract length perturbation", ICML workshop 2013).
-        hidden: In training, up to this many neighbouring bands of each clip are as loud as on average all along (Park
-            et al., "SpecAugment", Interspeech 2019), so that no voice is known by a few bands.
     """
 
-    def __init__(self, mels: int = 40, floor: float = 8.0, tract: float = 0.0, hidden: int = 0):
+    def __init__(self, mels: int = 40, floor: float = 8.0, tract: float = 0.0):
         super().__init__()
         self.window: Tensor
-        self.hop, self.floor, self.tract, self.hidden = SAMPLE_RATE // STEP_RATE, floor, tract, hidden
+        self.hop, self.floor, self.tract = SAMPLE_RATE // STEP_RATE, floor, tract
         self.register_buffer("window", torch.hann_window(LENGTH), persistent=False)
         self.scale = torchaudio.transforms.MelScale(mels, SAMPLE_RATE, 60.0, 7600.0, n_stft=N_FFT // 2 + 1)
 
@@ -64,18 +62,7 @@ class LogMel(nn.Module):
             level = ((level - loud) / self.floor).clamp(min=-1)
             heard = (loudest > loud - SILENT).float()
             mean = (level * heard).sum(dim=2, keepdim=True) / heard.sum(dim=2, keepdim=True).clamp(min=1)
-            level = level - mean
-            if self.training and self.hidden:
-                level = level.masked_fill(self._hidden(level), 0.0)
-            return level[:, None]
-
-    def _hidden(self, level: Tensor) -> Tensor:
-        """(B, mels, 1) bool: a run of bands of each clip, none to ``hidden`` of them."""
-        clips, bands, _ = level.shape
-        band = torch.arange(bands, device=level.device)
-        first = torch.randint(bands, (clips, 1), device=level.device)
-        many = torch.randint(self.hidden + 1, (clips, 1), device=level.device)
-        return ((band >= first) & (band < first + many))[..., None]
+            return (level - mean)[:, None]
 
 
 def stretched(power: Tensor, by: Tensor) -> Tensor:

@@ -10,12 +10,9 @@ from torch import Tensor, nn
 
 from avsync.data.effects.draws import chosen, symmetric, uniform
 
-KNOTS = 7
-"""Places along each side of a picture that a bent one moves independently."""
-
 
 class Warp(nn.Module):
-    """Another crop of the face: moved, resized, turned, sheared, bent and, for half of the clips, mirrored.
+    """Another crop of the face: moved, resized, turned, sheared and, for half of the clips, mirrored.
 
     Args:
         shift: Largest displacement, as a share of the picture's side.
@@ -23,8 +20,6 @@ class Warp(nn.Module):
         rotation: Largest, in degrees.
         shear: Largest change of each of the four entries of the matrix that turns and resizes.
         mirror: Share of clips that are mirrored.
-        bend: Standard deviation, as a share of the side, by which places 1/6 of it apart move independently: another
-            face (elastic distortions, Simard et al., ICDAR 2003).
     """
 
     def __init__(
@@ -34,20 +29,14 @@ class Warp(nn.Module):
         rotation: float = 6.0,
         shear: float = 0.0,
         mirror: float = 0.5,
-        bend: float = 0.0,
     ):
         super().__init__()
         self.shift, self.scale, self.rotation, self.shear, self.mirror = shift, scale, rotation, shear, mirror
-        self.bend = bend
 
     def forward(self, planes: Tensor, rows: slice, columns: slice) -> Tensor:
         """(B, T, C, H, W) to the rows and columns asked for; what is not needed is not made."""
         clips, steps, _, height, width = planes.shape
         grid = F.affine_grid(self._affine(clips, planes.device), [clips, 1, height, width], align_corners=False)
-        if self.bend:
-            knots = 2 * self.bend * torch.randn(clips, 2, KNOTS, KNOTS, device=planes.device)
-            bent = F.interpolate(knots, (height, width), mode="bicubic", align_corners=True)
-            grid = grid + bent.permute(0, 2, 3, 1)
         # all frames of a clip move alike, so they go through the warp as the channels of one picture
         moved = F.grid_sample(planes.flatten(1, 2), grid[:, rows, columns], padding_mode="border", align_corners=False)
         return moved.unflatten(1, (steps, -1))
@@ -106,39 +95,6 @@ class SideLight(nn.Module):
         planes = planes.mul_(slope.exp()[:, None, None]).clamp_(0, 255)
         some = chosen(clips, self.negative, device)
         planes[some] = 255 - planes[some]
-        return planes
-
-
-class RandomFilter(nn.Module):
-    """Another texture: a part of each picture is replaced by what a random small filter makes of it.
-
-    Xu et al., "Robust and generalizable visual representation learning via random convolutions", ICLR 2021: edges stay
-    where they are and everything else about skin, lips and beard changes. Each clip's mean and contrast stay.
-
-    Args:
-        share: Of clips.
-        width: Pixels of the filter, odd.
-    """
-
-    def __init__(self, share: float = 0.5, width: int = 3):
-        super().__init__()
-        self.share, self.width = share, width
-
-    def forward(self, planes: Tensor) -> Tensor:
-        """See the module."""
-        some = chosen(len(planes), self.share, planes.device)
-        if len(some) == 0:
-            return planes
-        whole = (1, 2, 3, 4)
-        mean = planes[some].mean(dim=whole, keepdim=True)
-        picture = planes[some] - mean
-        weights = torch.randn(len(some), 1, self.width, self.width, device=planes.device)
-        # each clip has a filter of its own: clips are the groups, frames the batch
-        padded = F.pad(picture.flatten(1, 2).transpose(0, 1), [self.width // 2] * 4, mode="replicate")
-        made = F.conv2d(padded, weights, groups=len(some)).transpose(0, 1).reshape(picture.shape)
-        made *= picture.std(dim=whole, keepdim=True) / made.std(dim=whole, keepdim=True).clamp(min=1e-3)
-        part = torch.rand((len(some), 1, 1, 1, 1), device=planes.device)
-        planes[some] = torch.lerp(picture, made, part).add_(mean).clamp_(0, 255)
         return planes
 
 
