@@ -8,8 +8,8 @@ Every run has the same network, steps and augmentation; what differs is who is i
 - DRAWN and KNOWN hold train, val and test; KNOWN is one real speaker.
 - STRANGERS is a folder of shards of real people, in sync, one clip each. They are tested on by runs that did not see
   them: none, or the other half of them.
-- OTHERS are real people of unknown offset, and TABLE what `avsync filter` says about them with the checkpoint that
-  ships: every clip that it finds a match for is moved by its offset, the rest is left out.
+- OTHERS are real people of unknown offset, and TABLE what `avsync filter OTHERS --checkpoint syncnet --correct 15` says
+  about them: every clip that it keeps or corrects is moved by its offset, to the frame, the rest is left out.
 
 Real clips that are few are repeated, so that an epoch sees enough of them. Killed and started again, it goes on: the
 work folder keeps what is finished. What follows ``--`` goes to train.py.
@@ -18,6 +18,7 @@ work folder keeps what is finished. What follows ``--`` goes to train.py.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -32,7 +33,7 @@ import avsync
 from avsync.data.correct import encoded
 from avsync.data.pairs import TOLERANCE
 from avsync.data.shards import Clip, read_clips, write_shards
-from avsync.data.verdicts import moved, read_table
+from avsync.data.verdicts import DROP, moved, read_table
 from avsync.evaluation.offsets import measure_clip, shift_of
 from avsync.evaluation.protocols import offset_errors
 
@@ -80,6 +81,7 @@ def main() -> None:
     half = -(-len(strangers) // 2)
     halves = [strangers[:half], strangers[half:]]
     others = in_sync(read_clips(options.others), options.verdicts)
+    options.work.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda row: train(row, options, more, halves, others), ROWS))
     lines = [line(row, options, halves, others) for row in ROWS]
@@ -88,10 +90,9 @@ def main() -> None:
 
 
 def in_sync(clips: Iterable[Clip], verdicts: Path) -> list[Clip]:
-    """Those that a table of verdicts finds a match for, moved by the offset it tells."""
-    rows = {row["key"]: row for row in read_table(verdicts)[0]}
-    matched = [clip for clip in clips if not rows[clip.key]["reason"].startswith("no match")]
-    return [moved(clip, rows[clip.key]["offset"]) for clip in matched]
+    """Those that a table of verdicts does not drop, moved by the offset it tells, small ones too."""
+    offset = {row["key"]: row["offset"] for row in read_table(verdicts)[0] if row["verdict"] != DROP}
+    return [moved(clip, offset[clip.key]) for clip in clips if clip.key in offset]
 
 
 def folder_of(row: Row, work: Path) -> Path:
@@ -122,7 +123,7 @@ def train(row: Row, options: argparse.Namespace, more: list[str], halves: list[l
         *([f"checkpoint={last}"] if last.is_file() else []), f"hydra.run.dir={run}",
     ]  # fmt: skip
     with (options.work / f"{run.name}.log").open("a") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log)
+        subprocess.run(command, check=True, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 def first(folder: Path, number: int) -> Iterator[Clip]:

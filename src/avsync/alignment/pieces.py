@@ -21,7 +21,7 @@ PIECE_SECONDS = 20.0
 """Longest stretch embedded at once: what memory depends on, instead of the length of the video."""
 
 LOOK_EVERY = 3
-"""Frames from one look for a face's mesh to the next: two thirds of what measuring a file took was mediapipe's."""
+"""Frames from one look for a face's mesh to the next: looking in each took a third of all that measuring takes."""
 
 
 @dataclass(frozen=True)
