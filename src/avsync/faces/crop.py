@@ -1,5 +1,7 @@
 """Cutting faces out of pictures: a roomy patch at once, the stabilised crop when the next poses are known."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +79,13 @@ def crop(patch: Patch, pose: Pose, size: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Seen:
-    """A face in one frame: index, patch, pose, the named landmarks (P, 2), box (4,) and detection score."""
+    """A face in one frame: index, patch, pose, the named landmarks (P, 2), box (4,) and detection score.
+
+    The patch is asked for, since it may still be on its way.
+    """
 
     k: int
-    patch: Patch
+    patch: Callable[[], Patch]
     pose: Pose
     landmarks: np.ndarray
     box: np.ndarray
@@ -92,23 +97,27 @@ class Stabiliser:
 
     Position, scale and roll are averaged over about a fifth of a second (Gaussian); lips move faster, and no lip
     takes part.
+
+    Args:
+        size: Side of the crops, pixels.
+        hands: Who makes them, one after the other in the order given: a thread, while faces are looked for in another.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, hands: Executor) -> None:
+        self._size, self._hands = size, hands
         self._window: list[Seen] = []
         self._next = 0
 
-    def push(self, seen: Seen) -> list[tuple[Seen, np.ndarray]]:
+    def push(self, seen: Seen) -> list[tuple[Seen, Future[np.ndarray]]]:
         """Take the next frame; give those that now have all their neighbours."""
         self._window.append(seen)
         return self._ready(REACH)
 
-    def flush(self) -> list[tuple[Seen, np.ndarray]]:
+    def flush(self) -> list[tuple[Seen, Future[np.ndarray]]]:
         """Give the rest, after the last frame."""
         return self._ready(0)
 
-    def _ready(self, ahead: int) -> list[tuple[Seen, np.ndarray]]:
+    def _ready(self, ahead: int) -> list[tuple[Seen, Future[np.ndarray]]]:
         ready = []
         while self._next < len(self._window) - ahead:
             seen = self._window[self._next]
@@ -116,9 +125,13 @@ class Stabiliser:
             distance = np.array([i - self._next for i in near])
             weights = np.exp(-0.5 * (distance / _SIGMA) ** 2)
             steady = smooth([self._window[i].pose for i in near], weights)
-            ready.append((seen, crop(seen.patch, steady, self._size)))
+            ready.append((seen, self._hands.submit(_cropped, seen.patch, steady, self._size)))
             self._next += 1
             if self._next > REACH:
                 self._window.pop(0)
                 self._next -= 1
         return ready
+
+
+def _cropped(patch: Callable[[], Patch], pose: Pose, size: int) -> np.ndarray:
+    return crop(patch(), pose, size)

@@ -1,6 +1,7 @@
 """From a file to steady crops of every face in it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,7 @@ class _Follower:
     def __init__(self, size: int, shortest: int, longest: int, every: int) -> None:
         self._size, self._shortest, self._longest, self._every = size, shortest, longest, every
         self._detector = FaceDetector()
+        self._hands = ThreadPoolExecutor(1, "crops")  # one: what comes first is made first
         self._tracks: list[Track] = []
         self._free: list[FaceMesh] = []
         self._count = 0
@@ -162,6 +164,7 @@ class _Follower:
             mesh.close()
         self._free, self._tracks = [], []
         self._detector.close()
+        self._hands.shutdown(cancel_futures=True)
 
     def _detect(self, k: int, picture: np.ndarray) -> None:
         new = self._detector.find(picture)
@@ -178,7 +181,7 @@ class _Follower:
 
     def _start(self, k: int, picture: np.ndarray, detection: Detection) -> None:
         mesh = self._free.pop() if self._free else FaceMesh()
-        track = Track(self._count, mesh, self._size)
+        track = Track(self._count, mesh, self._size, self._hands)
         if track.start(k, picture, detection) and not any(
             overlap(track.box, other.box) > _SAME_FACE for other in self._tracks
         ):
@@ -213,7 +216,7 @@ class _Follower:
             yield FaceClip(
                 track.number,
                 clock.seconds(seen[0].k),
-                np.stack(crops),
+                np.stack([one.result() for one in crops]),
                 np.stack([one.box for one in seen]).astype(np.float32),
                 np.stack([one.landmarks for one in seen]).astype(np.float32),
                 np.array([one.score for one in seen], np.float32),

@@ -1,5 +1,7 @@
 """One face followed from frame to frame."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,13 +16,16 @@ LONGEST_GAP = frames_of(0.4)
 
 _SAME_FACE = 0.3
 
+_MOST_CROPS = 8
+"""Crops that may wait to be made: each keeps the pixels it is made of."""
+
 
 @dataclass
 class Finished:
-    """Frames of a track that are done, in order; pieces are cut from the front."""
+    """Frames of a track that are done, in order; pieces are cut from the front. The last crops may still be made."""
 
     seen: list[Seen]
-    crops: list[np.ndarray]
+    crops: list[Future[np.ndarray]]
 
 
 class Track:
@@ -34,7 +39,7 @@ class Track:
         length: Frames from the first to the last sight.
     """
 
-    def __init__(self, number: int, mesh: FaceMesh, size: int) -> None:
+    def __init__(self, number: int, mesh: FaceMesh, size: int, hands: Executor) -> None:
         self.number = number
         self.mesh = mesh
         self.box = np.zeros(4, np.float32)
@@ -42,12 +47,12 @@ class Track:
         self.doubts = 0
         self.length = 0
         self.finished = Finished([], [])
-        self._size = size
+        self._size, self._hands = size, hands
         self._pose: Pose | None = None
         self._score = 0.0
         self._last: Seen | None = None
-        self._unseen: list[tuple[int, Patch]] = []
-        self._stabiliser = Stabiliser(size)
+        self._unseen: list[tuple[int, Callable[[], Patch]]] = []
+        self._stabiliser = Stabiliser(size, hands)
 
     def start(self, k: int, picture: np.ndarray, detection: Detection) -> bool:
         """Begin with a detection; False if no mesh fits there."""
@@ -57,14 +62,18 @@ class Track:
 
     def step(self, k: int, picture: np.ndarray, look: bool = True) -> bool:
         """Look for the face in the next frame, or leave it to be filled in; False if it is not there."""
-        patch = self._cut(picture)
-        points = self._look(patch) if look else None
-        if points is not None:
-            self._see(k, patch, points)
+        if not look:
+            assert self._pose is not None
+            self._unseen.append((k, self._hands.submit(cut_patch, picture, self._pose, self._size).result))
             return True
-        self.missing += look
-        self._unseen.append((k, patch))
-        return not look
+        patch = self._cut(picture)
+        points = self._look(patch)
+        if points is None:
+            self.missing += 1
+            self._unseen.append((k, lambda: patch))
+            return False
+        self._see(k, patch, points)
+        return True
 
     def confirm(self, detection: Detection) -> None:
         """A detection of this face: it counts as sure, and is looked for there if it was lost."""
@@ -80,9 +89,9 @@ class Track:
         """No more frames: finish those on the way."""
         if self._unseen and not self.missing:  # the last frames were left to be filled in
             k, patch = self._unseen.pop()
-            points = self._look(patch)
+            points = self._look(patch())
             if points is not None:
-                self._see(k, patch, points)
+                self._see(k, patch(), points)
         self._finish(self._stabiliser.flush())
 
     def _cut(self, picture: np.ndarray) -> Patch:
@@ -103,7 +112,7 @@ class Track:
 
     def _see(self, k: int, patch: Patch, points: np.ndarray) -> None:
         """Take a frame with its mesh, and before it those in between."""
-        seen = Seen(k, patch, pose_of_mesh(points), points[list(MESH_POINTS)], box_of(points), self._score)
+        seen = Seen(k, lambda: patch, pose_of_mesh(points), points[list(MESH_POINTS)], box_of(points), self._score)
         for filled in self._between(seen):
             self._push(filled)
         self._push(seen)
@@ -129,14 +138,17 @@ class Track:
         self.length += 1
         self._finish(self._stabiliser.push(seen))
 
-    def _finish(self, ready: list[tuple[Seen, np.ndarray]]) -> None:
+    def _finish(self, ready: list[tuple[Seen, Future[np.ndarray]]]) -> None:
         for seen, pixels in ready:
-            # the patch is large and no longer needed
-            self.finished.seen.append(replace(seen, patch=_NO_PATCH))
+            # the patch is large and no longer needed here
+            self.finished.seen.append(replace(seen, patch=_no_patch))
             self.finished.crops.append(pixels)
+        for waiting in self.finished.crops[-_MOST_CROPS - 1 : -_MOST_CROPS]:
+            waiting.result()
 
 
-_NO_PATCH = Patch(np.zeros((0, 0, 3), np.uint8), np.zeros(2, np.float32), 1.0)
+def _no_patch() -> Patch:
+    raise AssertionError("a finished frame has no patch")
 
 
 def _plausible(points: np.ndarray, box: np.ndarray) -> bool:
