@@ -69,7 +69,7 @@ def test_half_precision_halves_the_bytes_and_hardly_moves_an_embedding(best, exp
     loaded = avsync.load(tmp_path / "half")
     assert half < 0.52 * size and all(p.dtype == torch.float32 for p in loaded.net.parameters())
     assert (embedded(loaded.net) - embedded(avsync.load(best).net)).abs().max() < 1e-3
-    assert "1.7 M parameters" in loaded.card and "test/offset_acc/k5" in loaded.card
+    assert "1.8 M parameters" in loaded.card and "test/offset_acc/k5" in loaded.card
 
 
 def test_names_that_ship(package):
