@@ -46,8 +46,14 @@ def test_a_clip_at_once_equals_window_by_window(net):
     assert torch.allclose(whole, single, atol=1e-5)
 
 
+def test_clips_of_a_batch_do_not_see_each_other(net):
+    frames = torch.randint(0, 256, (3, 8, 96, 96, 3), dtype=torch.uint8)
+    alone = torch.cat([net.embed_video(clip[None]) for clip in frames])
+    assert torch.allclose(net.embed_video(frames), alone, atol=1e-5)
+
+
 def test_it_stays_small(net):
-    """The module's text says 1.7 million parameters: a laptop's worth."""
+    """The module's text says 1.8 million parameters: a laptop's worth."""
     assert sum(parameter.numel() for parameter in net.parameters()) < 2e6
 
 

@@ -51,6 +51,8 @@ def cut_patch(picture: np.ndarray, pose: Pose, size: int) -> Patch:
     pixels = _slice(picture, x, y, side)
     if factor > 1:
         pixels = cv2.resize(pixels, (side // factor, side // factor), interpolation=cv2.INTER_AREA)
+    elif pixels.base is not None:
+        pixels = pixels.copy()  # not a view that keeps the whole picture in memory
     return Patch(pixels, np.array([x, y], np.float32), 1 / factor)
 
 
@@ -61,7 +63,7 @@ def _slice(picture: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
     inside = picture[top:bottom, left:right]
     above, below, before, after = top - y, y + side - bottom, left - x, x + side - right
     if not any((above, below, before, after)):
-        return inside.copy()
+        return inside
     return cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE)
 
 

@@ -70,7 +70,7 @@ def follow_faces(
         size: Side of the crops, pixels.
         min_seconds: Shorter tracks are dropped.
         max_seconds: Longer tracks come in pieces of exactly this length and a rest.
-        every: Look for the mesh of a face in every second or third frame only, and take the frames between by
+        every: Look for the mesh of a face once in so many frames (up to five) only, and take the frames between by
             proportion: crops are smoothed over a fifth of a second anyway, ``landmarks`` are not. Faces that come later
             are looked for half as often then.
         progress: Called with the share of the file that is done, 0 to 1.
