@@ -42,8 +42,8 @@ def with_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, n
 
 
 def _small(picture: np.ndarray) -> np.ndarray:
-    step = max(1, picture.shape[1] // 640)  # averaging all pixels of a large picture would cost more than all the rest
-    thin = _whole(picture, step, cv2.INTER_NEAREST)
+    # every pixel of a large picture would cost more than all the rest: of each four by four, say, one
+    thin = _whole(picture, max(1, min(picture.shape[:2]) // (2 * _SHORTER_SIDE)), cv2.INTER_NEAREST)
     small = _whole(thin, max(1, min(thin.shape[:2]) // _SHORTER_SIDE), cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
 

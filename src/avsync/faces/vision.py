@@ -19,6 +19,8 @@ except ImportError as error:
         "libGL is missing: pip uninstall opencv-contrib-python; pip install opencv-contrib-python-headless"
     ) from error
 
+cv2.setNumThreads(1)  # pictures are small here: its threads, which wait by spinning, cost more than they bring
+
 __all__ = ["cv2", "mediapipe", "quiet"]
 
 
