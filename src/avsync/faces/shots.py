@@ -49,7 +49,7 @@ def _small(picture: np.ndarray) -> np.ndarray:
 
 
 def _whole(picture: np.ndarray, factor: int, how: int) -> np.ndarray:
-    """Smaller by a whole number, many times faster than by a fraction; a rest at the right and the bottom is cut off."""
+    """Smaller by a whole number, many times faster than by a fraction; what is left over at the edges is cut off."""
     if factor == 1:
         return picture
     rows, columns = picture.shape[0] // factor, picture.shape[1] // factor
