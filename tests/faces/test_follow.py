@@ -6,8 +6,9 @@ import pytest
 from cartoon import Head, draw
 
 from avsync.errors import MediaError
-from avsync.faces.follow import follow_faces
+from avsync.faces.follow import follow, follow_faces
 from avsync.faces.geometry import LANDMARKS
+from avsync.media.read import read_frames
 from avsync.media.write import write_video
 
 SIZE = 96
@@ -61,6 +62,13 @@ def test_pieces_are_the_whole_cut_up(moving):
         expected += len(piece.frames) / 25
     assert np.array_equal(np.concatenate([piece.frames for piece in pieces]), whole[0].frames)
     assert np.array_equal(np.concatenate([piece.landmarks for piece in pieces]), whole[0].landmarks)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_threads_change_nothing(moving, every):
+    (alone,) = follow(read_frames(moving), size=SIZE, min_seconds=0.4, max_seconds=30, every=every)
+    (beside,) = follow_faces(moving, every=every)
+    assert np.array_equal(alone.frames, beside.frames) and np.array_equal(alone.landmarks, beside.landmarks)
 
 
 def test_looking_at_every_third_frame_gives_the_same_crops(moving):

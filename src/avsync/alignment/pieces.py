@@ -20,7 +20,7 @@ from avsync.models.syncnet import SyncNet
 PIECE_SECONDS = 20.0
 """Longest stretch embedded at once: what memory depends on, instead of the length of the video."""
 
-LOOK_EVERY = 5
+LOOK_EVERY = 3
 """Frames from one look for a face's mesh to the next: looking in each took a third of all that measuring takes."""
 
 

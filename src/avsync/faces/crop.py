@@ -102,7 +102,7 @@ class Stabiliser:
 
     Args:
         size: Side of the crops, pixels.
-        hands: Who makes them, one after the other in the order given: a thread, while faces are looked for in another.
+        hands: Who makes them, one after the other in the order given; a thread, where faces are looked for in another.
     """
 
     def __init__(self, size: int, hands: Executor) -> None:

@@ -1,7 +1,7 @@
 """From a file to steady crops of every face in it."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from avsync.faces.detect import Detection, FaceDetector, FaceMesh
 from avsync.faces.geometry import overlap
 from avsync.faces.shots import with_cuts
 from avsync.faces.track import LONGEST_GAP, Track
-from avsync.media.ahead import ahead
+from avsync.media.ahead import Here, ahead
 from avsync.media.probe import probe
 from avsync.media.read import read_frames
 
@@ -70,7 +70,7 @@ def follow_faces(
         size: Side of the crops, pixels.
         min_seconds: Shorter tracks are dropped.
         max_seconds: Longer tracks come in pieces of exactly this length and a rest.
-        every: Look for the mesh of a face once in so many frames (up to five) only, and take the frames between by
+        every: Look for the mesh of a face in every second or third frame only, and take the frames between by
             proportion: crops are smoothed over a fifth of a second anyway, ``landmarks`` are not. Faces that come later
             are looked for half as often then.
         progress: Called with the share of the file that is done, 0 to 1.
@@ -109,13 +109,14 @@ def follow_each(
 ) -> Iterator[tuple[int, list[FaceClip]]]:
     """The same picture by picture: its number and the clips that ended with it; once more at the end.
 
-    With ``most_ahead`` a thread reads so many of them ahead, and looks for cuts there.
+    With ``most_ahead`` a thread reads so many of them ahead and looks for cuts there, and another one makes the crops.
     """
     marked = with_cuts(frames)
     if most_ahead:
         marked = ahead(marked, most_ahead)
     k = 0
-    follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)), every)
+    hands = ThreadPoolExecutor(1, "crops") if most_ahead else Here()  # one: what comes first is made first
+    follower = _Follower(size, clock.frames(min_seconds), max(1, clock.frames(max_seconds)), every, hands)
     try:
         for k, picture, cut in marked:
             ended = list(follower.end_all()) if cut else []
@@ -128,10 +129,10 @@ def follow_each(
 class _Follower:
     """The tracks of the current shot."""
 
-    def __init__(self, size: int, shortest: int, longest: int, every: int) -> None:
+    def __init__(self, size: int, shortest: int, longest: int, every: int, hands: Executor) -> None:
         self._size, self._shortest, self._longest, self._every = size, shortest, longest, every
         self._detector = FaceDetector()
-        self._hands = ThreadPoolExecutor(1, "crops")  # one: what comes first is made first
+        self._hands = hands
         self._tracks: list[Track] = []
         self._free: list[FaceMesh] = []
         self._count = 0
