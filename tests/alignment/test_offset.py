@@ -88,5 +88,22 @@ def test_the_chance_rises_with_confidence_and_with_frames():
     assert chance(answer(0.375, 1)) == pytest.approx(0.5)  # one window, 5 frames: the slope alone
 
 
+def test_an_answer_at_the_edge_of_the_search_is_never_likely():
+    """Its curve falls towards something that was not compared."""
+    chance = Chance.of({"chance": {"bias": 0.0, "slope": 8.0, "growth": 8.0}})
+    falling = torch.linspace(1.5, 0.5, 31)
+    inside = torch.cat([falling, falling.flip(0)[1:11]])
+    gone = torch.cat([falling, torch.full((10,), float("nan"))])
+    inner, edge, end = (read_curve(curve, windows=50) for curve in (inside, falling, gone))
+    assert not inner.at_edge and edge.at_edge and end.at_edge
+    assert chance(inner) > 0.9 and chance(edge) < 0.5 and chance(end) < 0.5
+
+
+def test_windows_are_those_that_reach_the_answer():
+    video = embeddings(30)
+    found = estimate(distance_matrix(video, torch.roll(video, -12, dims=0), SEARCH))
+    assert found.frames == 12 and found.windows == 18
+
+
 def test_without_calibration_there_is_no_chance():
     assert Chance.of(None) is None and Chance.of({"threshold": 1.0}) is None

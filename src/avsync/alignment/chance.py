@@ -33,6 +33,8 @@ class Chance:
     put a deep minimum in a wrong place, and the right place is n times less likely beforehand: the odds are divided by
     n, as Bonferroni would. The confidence is that of ±15 frames around the minimum in any case.
 
+    An answer at the edge of the search may be the slope of one beyond it: its chance is halved, so that none is given.
+
     Attributes:
         bias: In logits.
         slope: Of a single window, >= 0, in logits for a unit of confidence.
@@ -54,7 +56,8 @@ class Chance:
         confidence, grown = features(found)
         more = max(1.0, found.candidates / CANDIDATES)
         logit = self.bias + self.slope * confidence + self.growth * grown - math.log(more)
-        return 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))
+        likely = 1 / (1 + math.exp(-min(max(logit, -50.0), 50.0)))
+        return likely / 2 if found.at_edge else likely
 
 
 def features(found: Estimate) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ class Estimate:
         confidence: Median of the curve minus its minimum, SyncNet's definition; in the model's units of distance. Of
             a curve longer than that of ±15, the part around the minimum counts.
         curve: (2 search + 1,) mean distance for offsets -search...+search; NaN where nothing was compared.
-        windows: Windows of 0.2 s behind it, each counted by its weight (0...1).
+        windows: Windows of 0.2 s behind it, those that reach this offset, each counted by its weight (0...1).
         centre: Offset in frames that the middle of the curve stands for.
     """
 
@@ -44,6 +44,12 @@ class Estimate:
     def candidates(self) -> int:
         """Offsets that were compared."""
         return int((~self.curve.isnan()).sum())
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether it is the first or last offset that was compared: the smallest distance may lie beyond."""
+        best, known = self.frames - self.centre + self.search, ~self.curve.isnan()
+        return not (known[:best].any() and known[best + 1 :].any())
 
     def near(self, frames: int) -> Estimate | None:
         """What the curve says within ±15 frames of an offset; None when nothing was compared there."""
@@ -84,7 +90,8 @@ class Sums:
             return None
         curve = (self._distance / self._weight).float()
         curve = curve.masked_fill(self._weight < self._weight.max() / 3, float("nan"))
-        return read_curve(curve, windows=float(self._weight.max()))
+        found = read_curve(curve, windows=float(self._weight.max()))
+        return replace(found, windows=float(self._weight[found.frames + found.search]))
 
 
 def estimate(distances: Tensor, weight: Tensor | None = None) -> Estimate | None:
