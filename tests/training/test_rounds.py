@@ -113,8 +113,9 @@ def test_a_network_that_learnt_nothing_stops_the_rounds(training, shards, tmp_pa
 def test_a_run_in_rounds_is_killed_and_goes_on(shards, mouth_data, mouth_run, tmp_path):
     data = [*mouth_data, f"data.train={shards}", "data.batch_size=4", "data.segment=1.2", "data.segments_per_clip=1"]
     start = mouth_run / "checkpoints" / "last.ckpt"  # a network that knows mouths: the first round has one epoch to go
-    command = [sys.executable, "train.py", *data, "rounds=2", "trainer.max_epochs=7", f"checkpoint={start}",
-               f"hydra.run.dir={tmp_path}", "filter.workers=1"]  # fmt: skip
+    # ... and the second goes on with its weights: a few steps from nothing teach no network to judge
+    command = [sys.executable, "train.py", *data, "rounds=2", "rounds_from_scratch=false", "trainer.max_epochs=7",
+               f"checkpoint={start}", f"hydra.run.dir={tmp_path}", "filter.workers=1"]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 200
     while not (tmp_path / "round_2" / "config.yaml").exists() and time.monotonic() < until and process.poll() is None:
