@@ -111,7 +111,6 @@ def main() -> None:
         source = given or draw(Path(folder))
         files = videos(source)
         length = sum(sum(1 for _ in read_frames(file)) for file in files) / FPS
-        cv2.setNumThreads(1)
         spent = stages(files)
         start = time.monotonic()
         sources = [Source(file, f"{file.stem}-{turn}") for file in files for turn in range(TURNS)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -90,8 +90,8 @@ class Sums:
             return None
         curve = (self._distance / self._weight).float()
         curve = curve.masked_fill(self._weight < self._weight.max() / 3, float("nan"))
-        found = read_curve(curve, windows=float(self._weight.max()))
-        return replace(found, windows=float(self._weight[found.frames + found.search]))
+        best = int(curve.nan_to_num(nan=float("inf")).argmin())
+        return read_curve(curve, windows=float(self._weight[best]))
 
 
 def estimate(distances: Tensor, weight: Tensor | None = None) -> Estimate | None:
