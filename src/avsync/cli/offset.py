@@ -53,20 +53,24 @@ def measured(given: dict[str, Any], file: str, progress: Progress) -> dict[str, 
 
 def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
     """What a person reads: one line for the file, one for each track."""
-    lines = [f"{row['file']}: {words(row, min_chance)}" + (" (in sync)" if row["verdict"] == "in sync" else "")]
+    search = row["search_ms"]
+    said = words(row, min_chance, search)
+    lines = [f"{row['file']}: {said}" + (" (in sync)" if row["verdict"] == "in sync" else "")]
     for track in row["tracks"]:
-        answer = words(track, min_chance)
+        answer = words(track, min_chance, search)
         lines.append(f"  track {track['id']}, {track['start']:.2f} to {track['end']:.2f} s: {answer}")
     return "\n".join(lines)
 
 
-def words(found: dict[str, Any], min_chance: float) -> str:
-    """An answer of a file, a track or a moment."""
+def words(found: dict[str, Any], min_chance: float, search_ms: float = float("inf")) -> str:
+    """An answer of a file, a track or a moment, of offsets up to ``search_ms``."""
     if found["offset_ms"] is None:
         return "undecided, no speech to compare"
     chance = found["chance"]
     decided = chance is None or chance >= min_chance
     said = "undecided"
+    if abs(found["offset_frames"]) > clock.FPS * search_ms / 1000 - 1:
+        said += f", the best fit is at the edge of the search, ±{search_ms / 1000:g} s"
     if decided:
         said = f"{clock.describe(found['offset_ms'] / 1000)} ({found['offset_frames']:+d} frames)"
     sure = "" if chance is None else f", right within a frame: {_percent(chance)}"

@@ -24,13 +24,20 @@ def verdict(result: FileResult) -> dict[str, str]:
     """Headline, facts, kind and mark of the banner."""
     found, facts = result.estimate, _facts(result)
     if result.verdict == "undecided" or found is None:
-        why = "there is no speech to compare" if found is None else "the evidence is too weak to name an offset"
-        return {"kind": "open", "mark": "?", "headline": f"Undecided: {why}", "facts": facts}
+        return {"kind": "open", "mark": "?", "headline": f"Undecided: {_open(found)}", "facts": facts}
     said = clock.describe(found.offset)
     said = said[0].upper() + said[1:]
     if result.verdict == "in sync":
         return {"kind": "sync", "mark": "✓", "headline": f"In sync: {said[0].lower()}{said[1:]}", "facts": facts}
     return {"kind": "shifted", "mark": "→" if found.offset < 0 else "←", "headline": said, "facts": facts}
+
+
+def _open(found: Estimate | None) -> str:
+    if found is None:
+        return "there is no speech to compare"
+    if found.at_edge:
+        return "the best fit is at the edge of the search, the truth may lie beyond"
+    return "the evidence is too weak to name an offset"
 
 
 def _facts(result: FileResult) -> str:
