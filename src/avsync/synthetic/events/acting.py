@@ -1,4 +1,7 @@
-"""When a thing acts, and what that does to its pose: falls that end in a hit, shaking, stretches of noise."""
+"""When a thing acts, and what that does to its pose: falls that end in a hit, shaking, stretches of noise.
+
+A picture alone tells whether it sounds now: what is silent is drawn back, open, dark; what sounds is down, shut, lit.
+"""
 
 from __future__ import annotations
 
@@ -77,23 +80,22 @@ def smooth(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def lift(time: float, events: Sequence[Event], *, fall: float = 0.12, rest: float = 0.3) -> float:
-    """Height of something that strikes: 0 at contact, raised to the strength of the hit that comes, ``rest`` between.
+def lift(time: float, events: Sequence[Event], *, fall: float = 0.12, hold: float = 0.12, rise: float = 0.16) -> float:
+    """Height 0..1 of something that strikes: 0 from the contact on for ``hold`` s, then drawn back in ``rise`` s.
 
-    It is fastest at the contact, as what falls is, so the motion that is seen peaks there.
+    How far tells how hard the next hit is. It is fastest at the contact, as what falls is, so the motion that is seen
+    peaks there.
     """
     index = bisect_right([event.start for event in events], time)
     gone = events[index - 1] if index else None
     coming = events[index] if index < len(events) else None
-    low = rest if gone is None else rest * smooth((time - gone.start - 0.04) / 0.16)
-    if coming is None:
-        return low
-    begin = coming.start - fall
-    if time >= begin:
-        return coming.strength * (1 - ((time - begin) / fall) ** 2)
-    rise = min(0.3, 0.9 * (begin - gone.start)) if gone else 0.3
-    share = smooth((time - begin + rise) / rise)
-    return low + (coming.strength - low) * share
+    high = 0.75 if coming is None else 0.55 + 0.45 * coming.strength
+    begin = float("inf") if coming is None else coming.start - fall
+    if gone is not None:
+        free = min(hold + rise, begin - gone.start)
+        rise = max(0.02, free - hold)
+        high *= smooth((min(time, begin) - gone.start - free + rise) / rise)
+    return high if time < begin else high * (1 - ((time - begin) / fall) ** 2)
 
 
 def since(time: float, events: Sequence[Event]) -> tuple[float, float]:
@@ -122,13 +124,13 @@ def level(time: float, event: Event | None) -> float:
 
 
 def puff(brush: Brush, x: float, y: float, time: float, events: Sequence[Event], colour: Colour) -> None:
-    """Dust that a hit raises: grows for a quarter of a second and falls apart."""
+    """A cloud of dust that a hit raises: grows for a quarter of a second and falls apart."""
     age, strength = since(time, events)
     if age > 0.26:
         return
     grown = (0.5 + 0.5 * min(1.0, age / 0.24)) * strength
     for side in (-1, 1):
         for k in (1, 2):
-            reach, high = 0.13 * k * grown, 0.05 * (3 - k) * grown
-            radius = 0.045 * strength * (1 - age / 0.3) / k**0.5
+            reach, high = 0.13 * k * grown, 0.07 * (3 - k) * grown
+            radius = 0.06 * (0.6 + strength) * (1 - age / 0.4) / k**0.5
             brush.disc(x + side * reach, y - high, radius, colour, edge=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from avsync.clock import SAMPLE_RATE, samples
 from avsync.synthetic.events import sounds
-from avsync.synthetic.events.acting import Part, active, level, lift, puff
+from avsync.synthetic.events.acting import Part, active, level, lift, puff, smooth
 from avsync.synthetic.events.brush import Brush, Colour, blend, shade
 from avsync.synthetic.events.materials import knock
 
@@ -43,7 +43,7 @@ class Clap:
         brush.ellipse(0, -0.4, 0.15, 0.1, shade(self.skin, 0.3))
         brush.disc(-0.05, -0.32, 0.018, (20, 20, 24), edge=False)
         brush.disc(0.05, -0.32, 0.018, (20, 20, 24), edge=False)
-        apart = 0.42 * lift(time, part.events, fall=0.12, rest=0.35)
+        apart = 0.45 * lift(time, part.events)
         sleeve = shade(part.accent, 0.75)
         for side in (-1, 1):
             hand = side * (0.045 + apart)
@@ -52,7 +52,7 @@ class Clap:
         if active(time, part.events) and apart < 0.12:
             for angle in (-2.2, -1.57, -0.9):
                 ray = np.array([[np.cos(angle), np.sin(angle)]])
-                brush.line(np.concatenate([0.15 * ray, 0.22 * ray]) + [0, 0.12], 0.02, (255, 250, 220))
+                brush.line(np.concatenate([0.15 * ray, 0.3 * ray]) + [0, 0.12], 0.035, (255, 250, 220))
 
 
 class Footsteps:
@@ -79,7 +79,7 @@ class Footsteps:
         index = bisect_right(self.starts, time + 1e-6)
         share, strength = self._swing(time, index)
         hip = -0.02 + 0.02 * np.sin(np.pi * share)
-        swung = (-0.17 + 0.34 * share, 0.44 - (0.1 + 0.16 * strength) * np.sin(np.pi * share))
+        swung = (-0.17 + 0.34 * share, 0.44 - (0.2 + 0.12 * strength) * np.sin(np.pi * share))
         stood = (0.17 - 0.34 * share, 0.44)
         feet = (swung, stood) if index % 2 else (stood, swung)
         trousers = shade(part.accent, 0.55)
@@ -99,12 +99,16 @@ class Footsteps:
         brush.ellipse(x + 0.03, y - 0.02, 0.075, 0.032, (44, 34, 30))
 
     def _swing(self, time: float, index: int) -> tuple[float, float]:
-        """How far the next step is on its way, 0..1, and its strength."""
-        if index == len(self.part.events):
-            return 0.0, 0.0
-        coming = self.part.events[index]
-        length = 0.42 if not index else min(0.42, coming.start - self.part.events[index - 1].start)
-        return min(1.0, max(0.0, 1 - (coming.start - time) / length)), coming.strength
+        """How far the next step is on its way, 0..1, and its strength; its foot waits in the air."""
+        events = self.part.events
+        begin, strength = (events[index].start - 0.16, events[index].strength) if index < len(events) else (1e9, 0.5)
+        share = 0.5
+        if index:
+            gone = events[index - 1].start
+            free = min(0.28, begin - gone)
+            rise = max(0.02, free - 0.12)
+            share *= smooth((min(time, begin) - gone - free + rise) / rise)
+        return (share if time < begin else share + (1 - share) * ((time - begin) / 0.16) ** 2), strength
 
 
 class Bird:
@@ -134,14 +138,15 @@ class Bird:
         tail = brush.at(-0.2, 0.17, angle=0.25 * wide * flutter)
         tail.polygon([(-0.06, -0.07), (-0.3, 0.03), (-0.26, 0.13), (0, 0.07)], shade(part.accent, 0.7))
         brush.ellipse(-0.04, 0.12, 0.28, 0.21, part.accent, angle=-0.35)
-        brush.ellipse(-0.1, 0.12 - 0.04 * wide, 0.17, 0.1, shade(part.accent, 0.7), angle=-0.1 + 0.5 * wide * flutter)
+        wing = brush.at(0.02, 0.06, angle=(1.2 + 0.4 * flutter) * min(1.0, 2 * wide))
+        wing.ellipse(-0.14, 0.06, 0.19, 0.11, shade(part.accent, 0.7), angle=-0.1)
         brush.line([(-0.04, 0.3), (-0.04, 0.38)], 0.03, (216, 140, 50))
         brush.line([(0.06, 0.3), (0.06, 0.38)], 0.03, (216, 140, 50))
         head = brush.at(0.16, -0.14 - 0.02 * wide * flutter, angle=-0.3 * wide)
-        gape = 0.65 * wide * (0.75 + 0.25 * flutter)
+        gape = 0.8 * min(1.0, 1.5 * wide) * (0.75 + 0.25 * flutter)
         for side in (-1, 1):
             beak = head.at(0.12, 0.02, angle=side * gape)
-            beak.polygon([(0, -0.05), (0.24, 0.0), (0, 0.05)], (236, 170, 40) if side < 0 else (206, 140, 30))
+            beak.polygon([(0, -0.06), (0.27, 0.0), (0, 0.06)], (236, 170, 40) if side < 0 else (206, 140, 30))
         if call:
             head.polygon([(0.1, -0.04), (0.2, 0.0), (0.1, 0.06)], (150, 40, 40), edge=False)
         head.disc(0, 0, 0.17 + 0.02 * wide, shade(part.accent, 1.1))
@@ -175,13 +180,14 @@ class Dog:
         fur = blend((70, 46, 30), (214, 178, 130), float(part.vary[0]))
         brush.polygon([(-0.44, 0.5), (-0.36, -0.02), (0.0, 0.1), (0.06, 0.5)], fur)
         brush.polygon([(-0.4, 0.24), (0.02, 0.3), (0.02, 0.38), (-0.41, 0.32)], part.accent)
-        head = brush.at(-0.14, -0.08, angle=-0.45 * wide)
-        jaw = head.at(0.02, 0.1, angle=0.95 * wide)
+        gape = min(1.0, 0.3 + wide) if bark else 0.0
+        head = brush.at(-0.14, -0.08, angle=-0.6 * gape)
+        jaw = head.at(0.02, 0.1, angle=1.05 * gape)
         jaw.polygon([(-0.04, -0.04), (0.42, -0.02), (0.42, 0.06), (0.06, 0.12)], shade(fur, 0.85))
         if bark:
-            jaw.polygon([(0.1, -0.04), (0.36, -0.03), (0.3, 0.01), (0.1, 0.01)], (214, 90, 96), edge=False)
+            jaw.polygon([(0.02, -0.12), (0.34, -0.06), (0.36, 0.01), (0.06, 0.03)], (214, 70, 80), edge=False)
         head.ellipse(-0.02, -0.02, 0.25, 0.22, fur)
         head.polygon([(0.1, -0.1), (0.46, -0.02), (0.48, 0.08), (0.12, 0.1)], fur)
         head.disc(0.47, 0.0, 0.05, (24, 20, 20))
         head.disc(0.1, -0.08, 0.03, (16, 16, 16), edge=False)
-        head.ellipse(-0.16, 0.0, 0.08, 0.2, shade(fur, 0.6), angle=0.3 - 0.5 * wide)
+        head.ellipse(-0.16, 0.0, 0.08, 0.2, shade(fur, 0.6), angle=0.3 - 0.5 * gape)

@@ -95,7 +95,7 @@ class Engine:
             jolt = 0.03 * power * (0.5 + running.strength) * float(np.sin(2 * np.pi * turns * time))
             for k in range(4):
                 age = (time * (2 + 2 * running.strength) + 0.25 * k) % 1.0
-                grown = (0.05 + 0.09 * age) * (0.6 + 0.6 * running.strength) * power
+                grown = (0.08 + 0.1 * age) * (0.6 + 0.6 * running.strength) * power
                 grey = (150 + 60 * age, 150 + 60 * age, 154 + 60 * age)
                 brush.disc(-0.46 - 0.16 * age, 0.3 - 0.3 * age, grown, grey, edge=False)
         brush.line([(-0.48, 0.36), (-0.36, 0.36)], 0.045, (70, 70, 76))
@@ -104,7 +104,9 @@ class Engine:
         body.polygon([(-0.42, 0.4), *roof, (0.46, 0.16), (0.48, 0.4)], part.accent)
         body.polygon([(-0.2, 0.08), (-0.12, -0.08), (0.11, -0.08), (0.2, 0.08)], (176, 206, 222))
         body.line([(0.0, -0.08), (0.0, 0.36)], 0.02, shade(part.accent, 0.6))
-        body.disc(0.45, 0.22, 0.04, (255, 244, 170) if running else (180, 176, 150))
+        body.disc(0.45, 0.22, 0.05, (255, 244, 170) if running else (120, 116, 100))
+        if running:
+            body.glow(0.52, 0.24, 0.32 * power, (255, 240, 160), 0.9)
         for x in (-0.25, 0.27):
             brush.disc(x, 0.39, 0.11, (34, 34, 38))
             brush.disc(x, 0.39, 0.05, (150, 152, 156))
@@ -138,8 +140,8 @@ class Clock:
         brush.polygon([(-0.26, 0.12), (0.26, 0.12), (0.26, 0.46), (-0.26, 0.46)], shade(part.colour, 0.45))
         angle = self._pendulum(time, count)
         rod = brush.at(0, 0.02, angle=angle)
-        rod.line([(0, 0), (0, 0.34)], 0.03, (214, 190, 120))
-        rod.disc(0, 0.34, 0.075, (244, 206, 96))
+        rod.line([(0, 0), (0, 0.32)], 0.04, (214, 190, 120))
+        rod.disc(0, 0.32, 0.11, (244, 206, 96))
         brush.disc(0, -0.17, 0.29, (244, 240, 228))
         for k in range(12):
             ray = np.exp(2j * np.pi * k / 12)
@@ -155,12 +157,13 @@ class Clock:
         angle = 0.0
         if count:
             tick = ticks[count - 1]
-            angle = (1 if count % 2 else -1) * np.exp(-(time - tick.start) / 0.1) * (0.5 + 0.5 * tick.strength)
+            held = np.exp(-max(0.0, time - tick.start - 0.08) / 0.1)
+            angle = (1 if count % 2 else -1) * held * (0.5 + 0.5 * tick.strength)
         if count < len(ticks):
             coming = ticks[count]
             share = max(0.0, 1 - (coming.start - time) / 0.2)
             angle += (-1 if count % 2 else 1) * share**2 * (0.5 + 0.5 * coming.strength)
-        return 0.6 * float(angle)
+        return 0.9 * float(angle)
 
 
 class Saw:
@@ -201,8 +204,9 @@ class Saw:
         if stretch is not None:
             for k in range(6):
                 fallen = (3 * time + 0.37 * k) % 1.0
-                brush.disc(-0.06 + 0.05 * np.sin(9 * k), 0.22 + 0.27 * fallen, 0.02, (236, 206, 150), edge=False)
-        blade = brush.at(-0.02 + 0.17 * place, depth, angle=0.12)
+                brush.disc(-0.06 + 0.09 * np.sin(9 * k), 0.22 + 0.27 * fallen, 0.035, (236, 206, 150), edge=False)
+        raised = 1 - level(time, stretch)
+        blade = brush.at(-0.02 + 0.17 * place, depth - 0.2 * raised, angle=0.12 - 0.5 * raised)
         blade.polygon([(-0.34, -0.06), (0.28, -0.16), (0.28, 0.08), (-0.34, 0.08)], (196, 202, 210))
         blade.polygon([(0.26, -0.2), (0.42, -0.16), (0.44, 0.06), (0.26, 0.1)], part.accent)
         blade.disc(0.36, -0.05, 0.04, (224, 176, 140))

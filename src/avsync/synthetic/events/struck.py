@@ -40,7 +40,7 @@ class Hammer:
         brush.polygon([(-0.17, top), (-0.13, top), (-0.14, 0.19), (-0.16, 0.19)], _STEEL)
         brush.line([(-0.2, top), (-0.1, top)], 0.03, shade(_STEEL, 0.7))
         puff(brush, -0.15, 0.18, time, part.events, _DUST)
-        angle = 1.05 * lift(time, part.events)
+        angle = 1.1 * lift(time, part.events)
         tool = brush.at(-0.15 + self.reach, top - 0.06, angle=angle)
         tool.line([(-self.reach, 0), (0.04, 0)], 0.06, part.accent)
         tool.disc(0, 0, 0.07, _SKIN)
@@ -68,7 +68,7 @@ class Bell:
         """Bracket, bell, clapper, and the mallet that comes from the right."""
         part = self.part
         brush.line([(-0.3, -0.46), (0.2, -0.46)], 0.07, shade(part.accent, 0.8))
-        swing = 0.3 * shake(time, part.events, rate=2.4, decay=0.3)
+        swing = 0.6 * shake(time, part.events, rate=2.4, decay=0.3)
         bell = brush.at(-0.05, -0.44, angle=swing)
         bell.disc(0, 0.56, 0.07, shade(part.colour, 0.5))
         wide = 0.24 + 0.08 * part.vary[0]
@@ -110,12 +110,14 @@ class Drum:
             brush.line([(0.13 * k, top + 0.08), (0.13 * k + 0.06, 0.44)], 0.02, shade(part.accent, 0.6))
         brush.ellipse(0, top, 0.4, 0.11, (238, 230, 214))
         age, strength = since(time, part.events)
-        for k in (1, 2, 3):
-            if age < 0.1 * k * strength + 0.12:
-                grown = 0.09 * k + 0.5 * min(age, 0.4)
-                brush.ring(0, top, min(0.38, grown), min(0.1, 0.27 * grown), (150, 132, 110))
+        sunk = (0.4 + 0.6 * strength) * max(0.0, 1 - age / 0.3)
+        if sunk:
+            brush.ellipse(0, top, 0.36 * sunk, 0.1 * sunk, (142, 112, 84), edge=False)
+            for k in (1, 2, 3):
+                grown = 0.09 * k + 0.5 * age
+                brush.ring(0, top, min(0.38, grown), min(0.1, 0.27 * grown), (104, 84, 66))
         bounce = 0.03 * shake(time, part.events, rate=12)
-        angle = 1.0 * lift(time, part.events, fall=0.1)
+        angle = 1.1 * lift(time, part.events, fall=0.1)
         stick = brush.at(0.5, top - 0.16, angle=angle)
         stick.line([(-0.46, 0.16 + bounce), (0.04, -0.02)], 0.05, (176, 122, 66))
         stick.disc(-0.46, 0.15 + bounce, 0.055, (212, 170, 110))
@@ -143,7 +145,7 @@ class Glass:
     def paint(self, brush: Brush, time: float) -> None:
         """Foot, stem, bowl with what is in it, spoon."""
         part = self.part
-        tilt = 0.05 * shake(time, part.events, rate=7)
+        tilt = 0.14 * shake(time, part.events, rate=5, decay=0.2)
         glass = brush.at(-0.12, 0.48, angle=tilt)
         pale = (214, 232, 238)
         glass.ellipse(0, -0.02, 0.2, 0.045, pale)
@@ -152,11 +154,11 @@ class Glass:
         glass.polygon(bowl, pale)
         surface = -0.5 - 0.34 * self.full
         wide = 0.18 + 0.06 * self.full
-        slosh = 0.1 * shake(time, part.events, rate=5, decay=0.25)
+        slosh = 0.16 * shake(time, part.events, rate=5, decay=0.25)
         drink = [(-wide, surface + slosh), (wide, surface - slosh), (0.15, -0.45), (0, -0.37), (-0.15, -0.45)]
         glass.polygon(drink, part.accent, edge=False)
         glass.line([(-0.17, -0.86), (-0.17, -0.62)], 0.03, (250, 252, 252))
-        spoon = brush.at(0.42, 0.2, angle=1.0 * lift(time, part.events, fall=0.1))
+        spoon = brush.at(0.42, 0.2, angle=1.2 * lift(time, part.events, fall=0.1))
         spoon.line([(0.02, 0.1), (-0.26, -0.42)], 0.035, _STEEL)
         spoon.ellipse(-0.26, -0.44, 0.05, 0.085, shade(_STEEL, 1.3))
         spoon.disc(0.03, 0.12, 0.07, _SKIN)
