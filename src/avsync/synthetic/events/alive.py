@@ -16,7 +16,7 @@ _SKINS: tuple[Colour, Colour] = ((104, 66, 46), (240, 196, 164))
 
 
 class Clap:
-    """Two hands; cupped ones (big) are lower."""
+    """Two hands, bare or gloved; cupped ones (big) are lower."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -26,9 +26,9 @@ class Clap:
         """Short bursts of noise around a hollow's resonance."""
         part, made = self.part, []
         for hit in part.events:
-            middle = part.pitch(1300)
-            piece = sounds.burst(0.012, 0.6 * middle, 1.8 * middle * (0.6 + hit.strength), part.draw)
-            tail = sounds.burst(0.035, 0.7 * middle, 1.4 * middle, part.draw)
+            low, high = (part.pitch(edge) for edge in part.material.band)
+            piece = sounds.burst(0.35 * part.material.decay, low, high * (0.6 + hit.strength), part.draw)
+            tail = sounds.burst(part.material.decay, 1.1 * low, 0.8 * high, part.draw)
             tail[: len(piece)] += 2 * piece
             made.append((hit.start, (0.12 + 0.7 * hit.strength**1.5) * tail))
         return part.loudness() * sounds.track(part.seconds, made)
@@ -47,8 +47,10 @@ class Clap:
         sleeve = shade(part.accent, 0.75)
         for side in (-1, 1):
             hand = side * (0.045 + apart)
-            brush.line([(side * 0.22, -0.02), (side * 0.34, 0.26), (hand, 0.16)], 0.1, sleeve)
-            brush.ellipse(hand, 0.12, 0.05, 0.11, self.skin)
+            elbow = (side * 0.34, 0.26)
+            brush.line([(side * 0.22, -0.02), elbow], 0.1, sleeve)
+            brush.line([elbow, (hand, 0.16)], 0.11, part.colour)
+            brush.ellipse(hand, 0.12, 0.06, 0.12, part.colour)
         if active(time, part.events) and apart < 0.12:
             for angle in (-2.2, -1.57, -0.9):
                 ray = np.array([[np.cos(angle), np.sin(angle)]])
@@ -112,19 +114,24 @@ class Footsteps:
 
 
 class Bird:
-    """A bird on a branch; its beak is open while it chirps."""
+    """A bird on a branch; its beak is open and its wing up while it sings."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.trills = 8 + 22 * float(part.vary[1])
+        self.trills = 1 / part.material.decay
 
     def sound(self) -> np.ndarray:
-        """Chirps whose pitch flutters; the flutter is the bird's own."""
+        """Chirps whose pitch goes up and down as its kind does."""
         part, made = self.part, []
         for call in part.events:
             times = np.arange(samples(call.end - call.start)) / SAMPLE_RATE
-            sweep = 1 + 0.2 * np.sin(2 * np.pi * self.trills * times) + 0.25 * (part.vary[2] - 0.5) * times / 0.2
-            voice = sounds.tone(part.pitch(2700) * sweep.clip(0.5, 1.5), (1.0, 0.2))
+            low, high = (part.pitch(edge) for edge in part.material.band)
+            sweep = (high / low) ** (0.5 - 0.5 * np.cos(2 * np.pi * self.trills * times))
+            gains = [0.6**k for k in range(len(part.material.ratios))]
+            voice = sounds.tone(low * sweep, gains)
+            if part.material.noise:
+                hoarse = sounds.hiss(call.end - call.start, low, 4 * high, part.draw)[: len(times)]
+                voice = voice + part.material.noise * hoarse
             made.append((call.start, (0.15 + 0.45 * call.strength) * voice * sounds.envelope(len(times), 0.006, 0.03)))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -136,10 +143,10 @@ class Bird:
         flutter = float(np.sin(2 * np.pi * self.trills * (time - call.start))) if call else 0.0
         brush.line([(-0.5, 0.4), (0.0, 0.36), (0.5, 0.42)], 0.06, (92, 64, 42))
         tail = brush.at(-0.2, 0.17, angle=0.25 * wide * flutter)
-        tail.polygon([(-0.06, -0.07), (-0.3, 0.03), (-0.26, 0.13), (0, 0.07)], shade(part.accent, 0.7))
-        brush.ellipse(-0.04, 0.12, 0.28, 0.21, part.accent, angle=-0.35)
+        tail.polygon([(-0.06, -0.07), (-0.3, 0.03), (-0.26, 0.13), (0, 0.07)], shade(part.colour, 0.7))
+        brush.ellipse(-0.04, 0.12, 0.28, 0.21, part.colour, angle=-0.35)
         wing = brush.at(0.02, 0.06, angle=(1.2 + 0.4 * flutter) * min(1.0, 2 * wide))
-        wing.ellipse(-0.14, 0.06, 0.19, 0.11, shade(part.accent, 0.7), angle=-0.1)
+        wing.ellipse(-0.14, 0.06, 0.19, 0.11, shade(part.colour, 0.7), angle=-0.1)
         brush.line([(-0.04, 0.3), (-0.04, 0.38)], 0.03, (216, 140, 50))
         brush.line([(0.06, 0.3), (0.06, 0.38)], 0.03, (216, 140, 50))
         head = brush.at(0.16, -0.14 - 0.02 * wide * flutter, angle=-0.3 * wide)
@@ -149,7 +156,7 @@ class Bird:
             beak.polygon([(0, -0.06), (0.27, 0.0), (0, 0.06)], (236, 170, 40) if side < 0 else (206, 140, 30))
         if call:
             head.polygon([(0.1, -0.04), (0.2, 0.0), (0.1, 0.06)], (150, 40, 40), edge=False)
-        head.disc(0, 0, 0.17 + 0.02 * wide, shade(part.accent, 1.1))
+        head.disc(0, 0, 0.17 + 0.02 * wide, shade(part.colour, 1.1))
         head.disc(0.06, -0.05, 0.03, (16, 16, 16), edge=False)
 
 
@@ -160,15 +167,16 @@ class Dog:
         self.part = part
 
     def sound(self) -> np.ndarray:
-        """A rough voice that falls, through a throat as long as the dog is big."""
+        """A voice that falls, through a throat as long as the dog is big, hoarse as its breed is."""
         part, made = self.part, []
         for bark in part.events:
             times = np.arange(samples(bark.end - bark.start)) / SAMPLE_RATE
-            pitch = part.pitch(330) * (1.25 - 0.5 * times / max(times[-1], 0.01))
-            throat = part.pitch(900)
-            gains = [np.exp(-(((k * part.pitch(330) - throat) / throat) ** 2)) for k in range(1, 13)]
+            low, high = (part.pitch(edge) for edge in part.material.band)
+            pitch = high * (low / high) ** (times / max(times[-1], 0.01))
+            throat = 2.5 * high
+            gains = [np.exp(-(((k * high - throat) / throat) ** 2)) for k in range(1, 2 * len(part.material.ratios))]
             rough = sounds.hiss(bark.end - bark.start, throat, 3 * throat, part.draw)[: len(times)]
-            voice = 0.5 * sounds.tone(pitch, gains) + 0.4 * rough
+            voice = 0.5 * sounds.tone(pitch, gains) + part.material.noise * rough
             made.append((bark.start, (0.12 + 0.4 * bark.strength) * voice * sounds.envelope(len(times), 0.006, 0.08)))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -177,7 +185,7 @@ class Dog:
         part = self.part
         bark = active(time, part.events)
         wide = bark.strength * level(time, bark) if bark else 0.0
-        fur = blend((70, 46, 30), (214, 178, 130), float(part.vary[0]))
+        fur = part.colour
         brush.polygon([(-0.44, 0.5), (-0.36, -0.02), (0.0, 0.1), (0.06, 0.5)], fur)
         brush.polygon([(-0.4, 0.24), (0.02, 0.3), (0.02, 0.38), (-0.41, 0.32)], part.accent)
         gape = min(1.0, 0.3 + wide) if bark else 0.0

@@ -64,7 +64,7 @@ class Drops:
         self.fall = 0.16
 
     def sound(self) -> np.ndarray:
-        """A bubble's rising tone after a short splash."""
+        """A bubble's rising tone after a short splash, and the bowl."""
         part, made = self.part, []
         for hit in part.events:
             count = round(16000 * 0.22)
@@ -73,6 +73,8 @@ class Drops:
             bubble = sounds.tone(start * (1 + 2.2 * times), (1.0, 0.15)) * np.exp(-times / 0.045).astype(np.float32)
             splash = sounds.burst(0.01, 1200, 5000, part.draw)
             bubble[: len(splash)] += 0.35 * hit.strength * splash
+            bowl = knock(part.material, part.pitch(500), 0.4 + 0.6 * hit.strength, part.draw)[: len(bubble)]
+            bubble[: len(bowl)] += 0.7 * bowl
             made.append((hit.start, (0.2 + 0.6 * hit.strength) * bubble))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -83,8 +85,8 @@ class Drops:
         spout = [(0.06, -0.46), (-0.06, -0.4), (-0.06, -0.28), (0.06, -0.28), (0.08, -0.36)]
         brush.polygon([(0.5, -0.46), *spout, (0.5, -0.36)], steel)
         brush.polygon([(0.2, -0.5), (0.34, -0.5), (0.31, -0.44), (0.23, -0.44)], part.accent)
-        brush.polygon([(-0.44, 0.2), (0.44, 0.2), (0.3, 0.5), (-0.3, 0.5)], part.accent)
-        brush.ellipse(0, 0.2, 0.44, 0.12, shade(part.accent, 0.7))
+        brush.polygon([(-0.44, 0.2), (0.44, 0.2), (0.3, 0.5), (-0.3, 0.5)], part.colour)
+        brush.ellipse(0, 0.2, 0.44, 0.12, shade(part.colour, 0.7))
         brush.ellipse(0, 0.21, 0.4, 0.1, water)
         age, strength = since(time, part.events)
         foam = max(0.0, 1 - age / 0.24)

@@ -12,7 +12,7 @@ from avsync.synthetic.events.acting import Part, active, level, shake, since
 from avsync.synthetic.events.brush import Brush, Colour, shade
 from avsync.synthetic.events.materials import knock
 
-_LAMPS: tuple[Colour, ...] = ((40, 80, 255), (255, 40, 30), (255, 150, 20))
+_LAMPS: tuple[Colour, ...] = ((40, 80, 255), (255, 40, 30), (255, 150, 20), (40, 230, 80))
 
 
 class Siren:
@@ -20,22 +20,24 @@ class Siren:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.lamp = int(3 * part.vary[0]) % 3
+        self.lamp = int(len(_LAMPS) * part.vary[0]) % len(_LAMPS)
         self.rate = 1.2 + 2.0 * float(part.vary[1])
 
     def phase(self, times: np.ndarray, start: float) -> np.ndarray:
         """-1..1: of tone and light."""
         turn = np.cos(2 * np.pi * self.rate * (times - start))
+        if self.lamp == 3:
+            return 2 * ((self.rate * (times - start)) % 1.0) - 1
         return np.sign(turn) if self.lamp == 0 else turn
 
     def sound(self) -> np.ndarray:
-        """Blue: two tones; red: a wail; amber: a pulsed tone."""
+        """Blue: two tones; red: a wail; amber: a pulsed tone; green: one that rises again and again, shriller."""
         part, made = self.part, []
         for stretch in part.events:
             times = np.arange(samples(stretch.end - stretch.start)) / SAMPLE_RATE
             phase = self.phase(times, 0.0)
-            bend = 2 ** (0.35 * phase) if self.lamp < 2 else np.ones(len(times))
-            voice = sounds.tone(part.pitch(760) * bend, (1.0, 0.5, 0.35, 0.2, 0.1))
+            bend = np.ones(len(times)) if self.lamp == 2 else 2 ** (0.35 * phase)
+            voice = sounds.tone(part.pitch((760, 620, 430, 1400)[self.lamp]) * bend, (1.0, 0.5, 0.35, 0.2, 0.1))
             if self.lamp == 2:
                 voice *= (0.55 + 0.45 * phase).astype(np.float32)
             made.append((stretch.start, 0.5 * stretch.strength * voice * sounds.envelope(len(times), 0.01, 0.03)))
@@ -67,7 +69,7 @@ class Engine:
 
     def fires(self, strength: float) -> float:
         """Hz: how often it fires; more when it is pushed."""
-        return self.part.pitch(48) * (0.6 + 0.8 * strength)
+        return self.part.pitch(48) * self.part.material.decay * (0.6 + 0.8 * strength)
 
     def sound(self) -> np.ndarray:
         """Harmonics of the firing, and noise that pulses with it."""
@@ -79,8 +81,9 @@ class Engine:
             frequency = self.fires(stretch.strength) * rise
             gains = [1 / (1 + 0.12 * k) * (1.0 + 0.6 * (k % 4 == 0)) for k in range(1, 25)]
             beat = 0.5 + 0.5 * np.sin(2 * np.pi * np.cumsum(frequency) / SAMPLE_RATE)
-            noise = sounds.hiss(stretch.end - stretch.start, 120, 900 + 900 * stretch.strength, part.draw)[:count]
-            voice = 0.12 * sounds.tone(frequency, gains) + 0.3 * noise * beat**2
+            low, high = part.material.band
+            noise = sounds.hiss(stretch.end - stretch.start, low, high * (1 + stretch.strength), part.draw)[:count]
+            voice = 0.12 * sounds.tone(frequency, gains) + part.material.noise * noise * beat**2
             made.append((stretch.start, (0.3 + 0.4 * stretch.strength) * voice * sounds.envelope(count, 0.015, 0.06)))
         return (part.loudness() * sounds.track(part.seconds, made)).astype(np.float32)
 
@@ -91,7 +94,7 @@ class Engine:
         power = level(time, running)
         jolt = 0.0
         if running is not None:
-            turns = self.fires(running.strength) / 5
+            turns = min(20.0, self.fires(running.strength) / 5)
             jolt = 0.03 * power * (0.5 + running.strength) * float(np.sin(2 * np.pi * turns * time))
             for k in range(4):
                 age = (time * (2 + 2 * running.strength) + 0.25 * k) % 1.0
@@ -101,9 +104,9 @@ class Engine:
         brush.line([(-0.48, 0.36), (-0.36, 0.36)], 0.045, (70, 70, 76))
         body = brush.at(0, jolt)
         roof = [(-0.42, 0.12), (-0.26, 0.08), (-0.16, -0.14), (0.14, -0.14), (0.26, 0.1)]
-        body.polygon([(-0.42, 0.4), *roof, (0.46, 0.16), (0.48, 0.4)], part.accent)
+        body.polygon([(-0.42, 0.4), *roof, (0.46, 0.16), (0.48, 0.4)], part.colour)
         body.polygon([(-0.2, 0.08), (-0.12, -0.08), (0.11, -0.08), (0.2, 0.08)], (176, 206, 222))
-        body.line([(0.0, -0.08), (0.0, 0.36)], 0.02, shade(part.accent, 0.6))
+        body.line([(0.0, -0.08), (0.0, 0.36)], 0.02, shade(part.colour, 0.6))
         body.disc(0.45, 0.22, 0.05, (255, 244, 170) if running else (120, 116, 100))
         if running:
             body.glow(0.52, 0.24, 0.32 * power, (255, 240, 160), 0.9)
@@ -167,7 +170,7 @@ class Clock:
 
 
 class Saw:
-    """A saw in a log; the noise is as loud as the saw is fast."""
+    """A saw in a beam; the noise is as loud as the saw is fast, and what is sawn is heard."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -183,10 +186,14 @@ class Saw:
             count = samples(stretch.end - stretch.start)
             times = np.arange(count) / SAMPLE_RATE
             speed = np.cos(2 * np.pi * self.rate(stretch.strength) * times)
-            middle = part.pitch(1500)
+            low, high = part.material.band
+            middle = part.pitch(0.75 * (low * high) ** 0.5)
             push = sounds.hiss(stretch.end - stretch.start, middle, 2.2 * middle, part.draw)[:count]
             pull = sounds.hiss(stretch.end - stretch.start, 0.5 * middle, 1.2 * middle, part.draw)[:count]
-            voice = np.where(speed > 0, push, pull) * np.abs(speed) ** 1.5
+            voice = np.where(speed > 0, push, pull)
+            for ratio in part.material.ratios[1:]:  # what rings is heard to ring
+                voice = voice + 2 * part.material.decay * np.sin(2 * np.pi * 0.4 * middle * ratio * times)
+            voice = voice * np.abs(speed) ** 1.5
             gain = 0.3 * (0.4 + 0.6 * stretch.strength)
             made.append((stretch.start, gain * voice * sounds.envelope(count, 0.006, 0.03)))
         return (part.loudness() * sounds.track(part.seconds, made)).astype(np.float32)

@@ -58,9 +58,9 @@ class Bell:
         """Long partials with a slow beat."""
         part, made = self.part, []
         for hit in part.events:
-            frequency = part.pitch(620)
-            voice = sounds.ring(frequency, part.material.ratios, decay=0.4, strength=hit.strength, damping=0.4)
-            beat = sounds.ring(1.006 * frequency, (1.0, 2.0), decay=0.4, strength=hit.strength, damping=0.4)
+            frequency, decay = part.pitch(620), 0.4 * min(1.0, (part.material.decay / 0.3) ** 0.5)
+            voice = sounds.ring(frequency, part.material.ratios, decay=decay, strength=hit.strength, damping=0.4)
+            beat = sounds.ring(1.006 * frequency, (1.0, 2.0), decay=decay, strength=hit.strength, damping=0.4)
             made.append((hit.start, (0.15 + 0.5 * hit.strength**1.5) * (voice + beat)))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -83,20 +83,25 @@ class Bell:
 
 
 class Drum:
-    """A drum with a stick; the skin's middle sinks and trembles."""
+    """A drum with a stick; the skin's middle sinks and trembles, and what its body is of rattles."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.deep = 0.16 + 0.16 * part.vary[0]
 
     def sound(self) -> np.ndarray:
-        """A low membrane whose pitch falls a little, and the stick's noise."""
+        """A low membrane, the stick's noise and the body's rattle, each material at a pitch of its own."""
         part, made = self.part, []
+        middle = {"wood": 150, "metal": 230, "brass": 95, "plastic": 340}[part.material.name]
         for hit in part.events:
-            skin = sounds.ring(part.pitch(150), (1.0, 1.59, 2.14, 2.65), decay=0.14, strength=hit.strength, damping=0.9)
+            skin = sounds.ring(
+                part.pitch(middle), (1.0, 1.59, 2.14, 2.65), decay=0.14, strength=hit.strength, damping=0.9
+            )
             click = sounds.burst(0.03, 150, 900 + 3500 * hit.strength * (1 - part.size), part.draw)
             piece = 0.8 * skin
             piece[: len(click)] += 0.5 * click[: len(piece)]
+            rattle = sounds.burst(0.2 * part.material.decay, *part.material.band, part.draw)[: len(piece)]
+            piece[: len(rattle)] += 1.2 * part.material.noise * hit.strength * rattle
             made.append((hit.start, (0.15 + 0.85 * hit.strength**1.5) * piece))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -104,10 +109,10 @@ class Drum:
         """Body, skin with the rings of its trembling, stick."""
         part = self.part
         top = 0.42 - self.deep - 0.1
-        brush.ellipse(0, 0.42, 0.4, 0.09, shade(part.accent, 0.8))
-        brush.polygon([(-0.4, top), (0.4, top), (0.4, 0.42), (-0.4, 0.42)], part.accent)
+        brush.ellipse(0, 0.42, 0.4, 0.09, shade(part.colour, 0.8))
+        brush.polygon([(-0.4, top), (0.4, top), (0.4, 0.42), (-0.4, 0.42)], part.colour)
         for k in range(-3, 4):
-            brush.line([(0.13 * k, top + 0.08), (0.13 * k + 0.06, 0.44)], 0.02, shade(part.accent, 0.6))
+            brush.line([(0.13 * k, top + 0.08), (0.13 * k + 0.06, 0.44)], 0.02, part.accent)
         brush.ellipse(0, top, 0.4, 0.11, (238, 230, 214))
         age, strength = since(time, part.events)
         sunk = (0.4 + 0.6 * strength) * max(0.0, 1 - age / 0.3)
@@ -125,20 +130,21 @@ class Drum:
 
 
 class Glass:
-    """A wine glass and a spoon; the fuller, the lower."""
+    """A goblet and a spoon; the fuller, the lower."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.full = float(part.vary[0])
 
     def sound(self) -> np.ndarray:
-        """Two or three thin partials that ring long."""
+        """Thin partials, those of crystal ring long."""
         part, made = self.part, []
+        decay = 0.22 * (part.material.decay / 0.22) ** 0.5
         for hit in part.events:
             frequency = part.pitch(1700) * (1.2 - 0.4 * self.full)
-            voice = sounds.ring(frequency, (1.0, 2.32, 4.25), decay=0.22, strength=hit.strength, damping=0.7)
-            click = sounds.burst(0.004, 3000, 7000, part.draw)
-            voice[: len(click)] += 0.4 * click
+            voice = sounds.ring(frequency, part.material.ratios[:4], decay=decay, strength=hit.strength, damping=0.7)
+            click = sounds.burst(0.004, *part.material.band, part.draw)[: len(voice)]
+            voice[: len(click)] += part.material.noise * click
             made.append((hit.start, (0.12 + 0.6 * hit.strength**1.5) * voice))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -147,7 +153,7 @@ class Glass:
         part = self.part
         tilt = 0.14 * shake(time, part.events, rate=5, decay=0.2)
         glass = brush.at(-0.12, 0.48, angle=tilt)
-        pale = (214, 232, 238)
+        pale = part.colour
         glass.ellipse(0, -0.02, 0.2, 0.045, pale)
         glass.line([(0, -0.02), (0, -0.36)], 0.04, pale)
         bowl = [(-0.24, -0.94), (0.24, -0.94), (0.25, -0.66), (0.16, -0.44), (0, -0.35), (-0.16, -0.44), (-0.25, -0.66)]
@@ -164,6 +170,10 @@ class Glass:
         spoon.disc(0.03, 0.12, 0.07, _SKIN)
 
 
+_LUTES = {"wood": (260, 10, 0.28), "metal": (330, 20, 0.4), "plastic": (520, 6, 0.14), "brass": (130, 14, 0.35)}
+"""Hz of a middle string, its harmonics and seconds in which it dies away, by what the body is of."""
+
+
 class String:
     """A lute with one string; a hand pulls it and lets go."""
 
@@ -174,10 +184,11 @@ class String:
     def sound(self) -> np.ndarray:
         """Harmonics, the high ones sooner gone."""
         part, made = self.part, []
+        middle, most, decay = _LUTES[part.material.name]
         for hit in part.events:
-            frequency = part.pitch(260)
-            ratios = tuple(k * (1 + 0.0004 * k * k) for k in range(1, 11))
-            voice = sounds.ring(frequency, ratios, decay=0.28, strength=0.5 + 0.5 * hit.strength, damping=0.8)
+            ratios = tuple(k * (1 + 0.0004 * k * k) for k in range(1, most + 1))
+            strength = 0.5 + 0.5 * hit.strength
+            voice = sounds.ring(part.pitch(middle), ratios, decay=decay, strength=strength, damping=12 / most - 0.4)
             made.append((hit.start, (0.1 + 0.35 * hit.strength**1.3) * voice))
         return part.loudness() * sounds.track(part.seconds, made)
 
