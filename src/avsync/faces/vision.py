@@ -4,15 +4,35 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 
 from avsync.errors import AvsyncError
 
 os.environ.setdefault("GLOG_minloglevel", "3")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+
+@contextmanager
+def _put_off(name: str) -> Iterator[None]:
+    """Who imports a module in the block gets one that is read when something of it is used."""
+    if name in sys.modules:
+        yield
+        return
+    stand_in = ModuleType(name)
+    stand_in.__getattr__ = lambda wanted: getattr(import_module(name), wanted)  # type: ignore[method-assign]
+    sys.modules[name] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 try:
     import cv2
-    import mediapipe
+
+    with _put_off("matplotlib.pyplot"):  # half a second, for pictures of mediapipe's that nobody here draws
+        import mediapipe
 except ImportError as error:
     raise AvsyncError(
         f"faces need OpenCV and mediapipe, and importing them failed ({error}); on a machine without a screen "

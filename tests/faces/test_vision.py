@@ -1,0 +1,18 @@
+"""What is imported to see faces."""
+
+from conftest import run_python
+
+LEAN = """
+import sys
+import avsync.faces.vision
+assert "matplotlib.figure" not in sys.modules and "matplotlib.pyplot" not in sys.modules
+from mediapipe.python.solutions import drawing_utils
+assert drawing_utils.plt.rcParams
+import matplotlib.pyplot
+assert matplotlib.pyplot.figure()
+"""
+
+
+def test_pyplot_is_imported_by_who_draws_and_by_nobody_else():
+    done = run_python("-c", LEAN)
+    assert done.returncode == 0, done.stderr
