@@ -80,22 +80,43 @@ def smooth(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def lift(time: float, events: Sequence[Event], *, fall: float = 0.12, hold: float = 0.12, rise: float = 0.16) -> float:
-    """Height 0..1 of something that strikes: 0 from the contact on for ``hold`` s, then drawn back in ``rise`` s.
+def poise(
+    time: float, events: Sequence[Event], *, fall: float = 0.12, hold: float = 0.12, rise: float = 0.16
+) -> tuple[float, float, Event | None]:
+    """What strikes, between one hit and the next: it rests on what it hit, is drawn back, waits and comes down.
 
-    How far tells how hard the next hit is. It is fastest at the contact, as what falls is, so the motion that is seen
-    peaks there.
+    Args:
+        time: Seconds.
+        events: The hits.
+        fall: Seconds in which it comes down; it is fastest at the contact, so the motion that is seen peaks there.
+        hold: Seconds that it rests at the contact.
+        rise: Seconds in which it is drawn back.
+
+    Returns:
+        How far it is drawn back, 0..1; how far it has come down since, 0..1; the hit that comes, or None.
     """
     index = bisect_right([event.start for event in events], time)
     gone = events[index - 1] if index else None
     coming = events[index] if index < len(events) else None
-    high = 0.75 if coming is None else 0.55 + 0.45 * coming.strength
     begin = float("inf") if coming is None else coming.start - fall
+    back = 1.0
     if gone is not None:
         free = min(hold + rise, begin - gone.start)
         rise = max(0.02, free - hold)
-        high *= smooth((min(time, begin) - gone.start - free + rise) / rise)
-    return high if time < begin else high * (1 - ((time - begin) / fall) ** 2)
+        back = smooth((min(time, begin) - gone.start - free + rise) / rise)
+    return back, max(0.0, (time - begin) / fall) ** 2, coming
+
+
+def lift(time: float, events: Sequence[Event], **times: float) -> float:
+    """Height 0..1 of something that strikes, 0 at the contact; how far it is drawn back tells how hard the next hit is.
+
+    Args:
+        time: Seconds.
+        events: The hits.
+        times: See :func:`poise`.
+    """
+    back, down, coming = poise(time, events, **times)
+    return (0.75 if coming is None else 0.55 + 0.45 * coming.strength) * back * (1 - down)
 
 
 def since(time: float, events: Sequence[Event]) -> tuple[float, float]:

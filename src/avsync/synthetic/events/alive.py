@@ -8,7 +8,7 @@ import numpy as np
 
 from avsync.clock import SAMPLE_RATE, samples
 from avsync.synthetic.events import sounds
-from avsync.synthetic.events.acting import Part, active, level, lift, puff, smooth
+from avsync.synthetic.events.acting import Part, active, level, lift, poise, puff
 from avsync.synthetic.events.brush import Brush, Colour, blend, shade
 from avsync.synthetic.events.materials import knock
 
@@ -79,7 +79,7 @@ class Footsteps:
         part = self.part
         brush.polygon([(-0.46, 0.45), (0.46, 0.45), (0.5, 0.5), (-0.5, 0.5)], part.colour)
         index = bisect_right(self.starts, time + 1e-6)
-        share, strength = self._swing(time, index)
+        share, strength = self._swing(time)
         hip = -0.02 + 0.02 * np.sin(np.pi * share)
         swung = (-0.17 + 0.34 * share, 0.44 - (0.2 + 0.12 * strength) * np.sin(np.pi * share))
         stood = (0.17 - 0.34 * share, 0.44)
@@ -100,17 +100,11 @@ class Footsteps:
         brush.line([(0, hip), knee, (x, y - 0.03)], 0.09, colour)
         brush.ellipse(x + 0.03, y - 0.02, 0.075, 0.032, (44, 34, 30))
 
-    def _swing(self, time: float, index: int) -> tuple[float, float]:
+    def _swing(self, time: float) -> tuple[float, float]:
         """How far the next step is on its way, 0..1, and its strength; its foot waits in the air."""
-        events = self.part.events
-        begin, strength = (events[index].start - 0.16, events[index].strength) if index < len(events) else (1e9, 0.5)
-        share = 0.5
-        if index:
-            gone = events[index - 1].start
-            free = min(0.28, begin - gone)
-            rise = max(0.02, free - 0.12)
-            share *= smooth((min(time, begin) - gone - free + rise) / rise)
-        return (share if time < begin else share + (1 - share) * ((time - begin) / 0.16) ** 2), strength
+        back, down, coming = poise(time, self.part.events, fall=0.16)
+        share = 0.5 * back
+        return share + (1 - share) * down, 0.5 if coming is None else coming.strength
 
 
 class Bird:
