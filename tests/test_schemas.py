@@ -10,7 +10,7 @@ from rows import SCHEMAS, check_row
 NAMES = sorted(path.name.removesuffix(".json") for path in SCHEMAS.iterdir() if path.name.endswith(".json"))
 LIVE = {"watch"}
 """Many rows for one source, which is no file."""
-ANSWER = {"offset_ms": 120.5, "offset_frames": 3, "confidence": 0.41, "chance": 0.97}
+ANSWER = {"offset_ms": 120.5, "offset_frames": 3, "at_edge": False, "confidence": 0.41, "chance": 0.97}
 TRACK = {"id": 0, "start": 0.0, "end": 4.0, **ANSWER, "weight": 1.0, "windows": []}
 OFFSET = {
     "file": "talk.mp4", "checkpoint": "syncnet", **ANSWER, "verdict": "audio leads", "search_ms": 1000,
@@ -45,7 +45,7 @@ def test_a_schema_is_one_and_says_what_every_row_has(name):
 
 def test_rows_that_are_right_pass():
     check_row("offset", OFFSET)
-    check_row("offset", OFFSET | {"offset_ms": None, "offset_frames": None, "confidence": None, "chance": None})
+    check_row("offset", OFFSET | dict.fromkeys(ANSWER))
     check_row("offset", OFFSET | {"tracks": [TRACK | {"windows": [WINDOW]}]})
     check_row("error", {"file": "page.mp4", "error": "page.mp4: is a text file, not a video; get the video itself"})
 

@@ -53,26 +53,23 @@ def measured(given: dict[str, Any], file: str, progress: Progress) -> dict[str, 
 
 def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
     """What a person reads: one line for the file, one for each track."""
-    search = row["search_ms"]
-    said = words(row, min_chance, search)
-    lines = [f"{row['file']}: {said}" + (" (in sync)" if row["verdict"] == "in sync" else "")]
+    lines = [f"{row['file']}: {words(row, min_chance)}" + (" (in sync)" if row["verdict"] == "in sync" else "")]
     for track in row["tracks"]:
-        answer = words(track, min_chance, search)
+        answer = words(track, min_chance)
         lines.append(f"  track {track['id']}, {track['start']:.2f} to {track['end']:.2f} s: {answer}")
     return "\n".join(lines)
 
 
-def words(found: dict[str, Any], min_chance: float, search_ms: float = float("inf")) -> str:
-    """An answer of a file, a track or a moment, of offsets up to ``search_ms``."""
+def words(found: dict[str, Any], min_chance: float) -> str:
+    """An answer of a file, a track or a moment."""
     if found["offset_ms"] is None:
         return "undecided, no speech to compare"
     chance = found["chance"]
     decided = chance is None or chance >= min_chance
     said = "undecided"
-    if abs(found["offset_frames"]) > clock.FPS * search_ms / 1000 - 1:
-        said += f", the best fit is at the edge of the search, ±{search_ms / 1000:g} s"
     if decided:
         said = f"{clock.describe(found['offset_ms'] / 1000)} ({found['offset_frames']:+d} frames)"
+    said += ", at the edge of what was searched" if found["at_edge"] else ""
     sure = "" if chance is None else f", right within a frame: {_percent(chance)}"
     return f"{said}, confidence {found['confidence']:.2f}{sure}"
 
@@ -101,7 +98,7 @@ def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, A
                 "windows": [
                     {
                         "time": round(time, 3),
-                        **{k: v for k, v in _numbers(run).items() if k != "offset_frames"},
+                        **{k: v for k, v in _numbers(run).items() if k in ("offset_ms", "confidence")},
                     }
                     for time, run in track.windows
                 ],
@@ -113,10 +110,11 @@ def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, A
 
 def _numbers(found: Any) -> dict[str, Any]:
     if found is None:
-        return {"offset_ms": None, "offset_frames": None, "confidence": None}
+        return {"offset_ms": None, "offset_frames": None, "at_edge": None, "confidence": None}
     return {
         "offset_ms": round(found.offset * 1000, 1),
         "offset_frames": found.frames,
+        "at_edge": found.at_edge,
         "confidence": round(found.confidence, 4),
     }
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
-from avsync.cli.offset import SEARCH
 from avsync.cli.offset import as_json as offset_row
 from avsync.cli.offset import as_text as offset_text
 
@@ -42,7 +41,7 @@ def reported(given: dict[str, Any], file: str, progress: Progress) -> dict[str, 
 
     made = report(file, **given, progress=progress)
     row = offset_row(made.result, checkpoint_of(given["checkpoint"]).name)
-    answer = {name: row[name] for name in ("offset_ms", "offset_frames", "confidence", "chance", "verdict")}
+    answer = {name: row[name] for name in ("offset_ms", "offset_frames", "at_edge", "confidence", "chance", "verdict")}
     return {
         "file": row["file"],
         "checkpoint": row["checkpoint"],
@@ -57,5 +56,6 @@ def reported(given: dict[str, Any], file: str, progress: Progress) -> dict[str, 
 def as_text(row: dict[str, Any], min_chance: float) -> str:
     """What a person reads."""
     linked = "" if row["video"] == "embedded" else ", beside its video"
-    file = row | {"tracks": [], "search_ms": 1000 * SEARCH}
-    return f"{offset_text(file, min_chance)}\n  {Path(row['page'])} ({row['bytes'] / 1e6:.1f} MB{linked})"
+    return (
+        f"{offset_text(row | {'tracks': []}, min_chance)}\n  {Path(row['page'])} ({row['bytes'] / 1e6:.1f} MB{linked})"
+    )

@@ -68,6 +68,7 @@ def as_json(reading: Any, checkpoint: str) -> dict[str, Any]:
         "checkpoint": checkpoint,
         "offset_ms": None if found is None else round(found.offset * 1000, 1),
         "offset_frames": None if found is None else found.frames,
+        "at_edge": None if found is None else found.at_edge,
         "confidence": None if found is None else round(found.confidence, 4),
         "chance": None if best is None or best.chance is None else round(best.chance, 4),
         "verdict": reading.verdict,

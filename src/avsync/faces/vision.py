@@ -20,12 +20,23 @@ def _put_off(name: str) -> Iterator[None]:
         yield
         return
     stand_in = ModuleType(name)
-    stand_in.__getattr__ = lambda wanted: getattr(import_module(name), wanted)  # type: ignore[method-assign]
+
+    def remove() -> None:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+
+    def read(wanted: str) -> object:
+        if wanted.startswith("__"):  # who looks through all modules wants none of them
+            raise AttributeError(wanted)
+        remove()
+        return getattr(import_module(name), wanted)
+
+    stand_in.__getattr__ = read  # type: ignore[method-assign]
     sys.modules[name] = stand_in
     try:
         yield
     finally:
-        del sys.modules[name]
+        remove()
 
 
 try:

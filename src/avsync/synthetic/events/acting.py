@@ -1,6 +1,7 @@
 """When a thing acts, and what that does to its pose: falls that end in a hit, shaking, stretches of noise.
 
-A picture alone tells whether it sounds now: what is silent is drawn back, open, dark; what sounds is down, shut, lit.
+A picture alone tells much of whether it sounds now: what is silent is drawn back, open, dark; what was just hit is down
+or shut for a moment, and what sounds in stretches is lit or open all the while.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def poise(
     back = 1.0
     if gone is not None:
         free = min(hold + rise, begin - gone.start)
-        rise = max(0.02, free - hold)
+        rise = max(0.02, min(free, max(0.1, free - hold)))  # no faster than pictures can follow, if there is time
         back = smooth((min(time, begin) - gone.start - free + rise) / rise)
     return back, max(0.0, (time - begin) / fall) ** 2, coming
 

@@ -10,9 +10,7 @@ from avsync.clock import SAMPLE_RATE, samples
 from avsync.synthetic.events import sounds
 from avsync.synthetic.events.acting import Part, active, level, lift, poise, puff
 from avsync.synthetic.events.brush import Brush, Colour, blend, shade
-from avsync.synthetic.events.materials import knock
-
-_SKINS: tuple[Colour, Colour] = ((104, 66, 46), (240, 196, 164))
+from avsync.synthetic.events.materials import SKINS, knock
 
 
 class Clap:
@@ -20,7 +18,7 @@ class Clap:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.skin = blend(*_SKINS, float(part.vary[0]))
+        self.skin = part.colour if part.material.name == "bare" else blend(*SKINS, float(part.vary[0]))
 
     def sound(self) -> np.ndarray:
         """Short bursts of noise around a hollow's resonance."""
@@ -62,7 +60,7 @@ class Footsteps:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.skin = blend(*_SKINS, float(part.vary[0]))
+        self.skin = blend(*SKINS, float(part.vary[0]))
         self.starts = [hit.start for hit in part.events]
 
     def sound(self) -> np.ndarray:
@@ -130,7 +128,7 @@ class Bird:
         return part.loudness() * sounds.track(part.seconds, made)
 
     def paint(self, brush: Brush, time: float) -> None:
-        """Branch, tail, body, head with the beak; the throat swells."""
+        """Branch, tail, body, wing, head with the beak; the throat swells."""
         part = self.part
         call = active(time, part.events)
         wide = call.strength * level(time, call) if call else 0.0

@@ -52,7 +52,8 @@ class Ball:
             if 0 < hit.start - time <= 0.16:
                 return 0.55 + 0.45 * hit.strength
         age, strength = since(time, self.part.events)
-        waits = 0.45 + (strength - 0.45) * float(np.exp(-age / 0.08)) if strength else 0.45
+        thrown = 0.55 + 0.45 * strength
+        waits = 0.45 + (thrown - 0.45) * float(np.exp(-age / 0.08)) if strength else 0.45
         return max(waits, lift(time, self.part.events, fall=0.16, hold=0.08))
 
 
@@ -74,7 +75,7 @@ class Drops:
             splash = sounds.burst(0.01, 1200, 5000, part.draw)
             bubble[: len(splash)] += 0.35 * hit.strength * splash
             bowl = knock(part.material, part.pitch(500), 0.4 + 0.6 * hit.strength, part.draw)[: len(bubble)]
-            bubble[: len(bowl)] += 0.7 * bowl
+            bubble[: len(bowl)] += 0.7 * bowl * sounds.envelope(len(bowl), 1e-4, 0.15)
             made.append((hit.start, (0.2 + 0.6 * hit.strength) * bubble))
         return part.loudness() * sounds.track(part.seconds, made)
 

@@ -9,10 +9,8 @@ import numpy as np
 from avsync.clock import SAMPLE_RATE, samples
 from avsync.synthetic.events import sounds
 from avsync.synthetic.events.acting import Part, active, level, shake, since
-from avsync.synthetic.events.brush import Brush, Colour, shade
-from avsync.synthetic.events.materials import knock
-
-_LAMPS: tuple[Colour, ...] = ((40, 80, 255), (255, 40, 30), (255, 150, 20), (40, 230, 80))
+from avsync.synthetic.events.brush import Brush, shade
+from avsync.synthetic.events.materials import SIRENS, knock
 
 
 class Siren:
@@ -20,7 +18,7 @@ class Siren:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.lamp = int(len(_LAMPS) * part.vary[0]) % len(_LAMPS)
+        self.lamp = SIRENS.index(part.material)
         self.rate = 1.2 + 2.0 * float(part.vary[1])
 
     def phase(self, times: np.ndarray, start: float) -> np.ndarray:
@@ -37,7 +35,7 @@ class Siren:
             times = np.arange(samples(stretch.end - stretch.start)) / SAMPLE_RATE
             phase = self.phase(times, 0.0)
             bend = np.ones(len(times)) if self.lamp == 2 else 2 ** (0.35 * phase)
-            voice = sounds.tone(part.pitch((760, 620, 430, 1400)[self.lamp]) * bend, (1.0, 0.5, 0.35, 0.2, 0.1))
+            voice = sounds.tone(part.pitch(part.material.band[0]) * bend, (1.0, 0.5, 0.35, 0.2, 0.1))
             if self.lamp == 2:
                 voice *= (0.55 + 0.45 * phase).astype(np.float32)
             made.append((stretch.start, 0.5 * stretch.strength * voice * sounds.envelope(len(times), 0.01, 0.03)))
@@ -45,7 +43,7 @@ class Siren:
 
     def paint(self, brush: Brush, time: float) -> None:
         """Foot, dome, and the beam while it is on."""
-        part, colour = self.part, _LAMPS[self.lamp]
+        part, colour = self.part, self.part.colour
         stretch = active(time, part.events)
         bright = 0.0
         brush.polygon([(-0.36, 0.5), (-0.3, 0.3), (0.3, 0.3), (0.36, 0.5)], part.accent)
@@ -62,7 +60,7 @@ class Siren:
 
 
 class Engine:
-    """A car seen from the side whose engine runs: it shakes, and smokes as often as it fires."""
+    """A car seen from the side whose engine runs: it shakes, has its lights on, and smokes unless it is electric."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -94,9 +92,9 @@ class Engine:
         power = level(time, running)
         jolt = 0.0
         if running is not None:
-            turns = min(20.0, self.fires(running.strength) / 5)
+            turns = min(8.0, self.fires(running.strength) / 5)  # Hz that 25 pictures a second can show
             jolt = 0.03 * power * (0.5 + running.strength) * float(np.sin(2 * np.pi * turns * time))
-            for k in range(4):
+            for k in range(0 if part.material.name == "electric" else 4):
                 age = (time * (2 + 2 * running.strength) + 0.25 * k) % 1.0
                 grown = (0.08 + 0.1 * age) * (0.6 + 0.6 * running.strength) * power
                 grey = (150 + 60 * age, 150 + 60 * age, 154 + 60 * age)
@@ -166,7 +164,7 @@ class Clock:
             coming = ticks[count]
             share = max(0.0, 1 - (coming.start - time) / 0.2)
             angle += (-1 if count % 2 else 1) * share**2 * (0.5 + 0.5 * coming.strength)
-        return 0.9 * float(angle)
+        return 0.55 * float(angle)
 
 
 class Saw:
@@ -192,6 +190,8 @@ class Saw:
             pull = sounds.hiss(stretch.end - stretch.start, 0.5 * middle, 1.2 * middle, part.draw)[:count]
             voice = np.where(speed > 0, push, pull)
             for ratio in part.material.ratios[1:]:  # what rings is heard to ring
+                if 0.4 * middle * ratio > 0.45 * SAMPLE_RATE:
+                    break
                 voice = voice + 2 * part.material.decay * np.sin(2 * np.pi * 0.4 * middle * ratio * times)
             voice = voice * np.abs(speed) ** 1.5
             gain = 0.3 * (0.4 + 0.6 * stretch.strength)
@@ -199,7 +199,7 @@ class Saw:
         return (part.loudness() * sounds.track(part.seconds, made)).astype(np.float32)
 
     def paint(self, brush: Brush, time: float) -> None:
-        """Trestle, log, saw with its handle, sawdust."""
+        """Trestle, beam, saw with its handle, what falls."""
         part = self.part
         stretch = active(time, part.events)
         place, depth = self._place(time), -0.02
@@ -211,7 +211,9 @@ class Saw:
         if stretch is not None:
             for k in range(6):
                 fallen = (3 * time + 0.37 * k) % 1.0
-                brush.disc(-0.06 + 0.09 * np.sin(9 * k), 0.22 + 0.27 * fallen, 0.035, (236, 206, 150), edge=False)
+                brush.disc(
+                    -0.06 + 0.09 * np.sin(9 * k), 0.22 + 0.27 * fallen, 0.035, shade(part.colour, 1.3), edge=False
+                )
         raised = 1 - level(time, stretch)
         blade = brush.at(-0.02 + 0.17 * place, depth - 0.2 * raised, angle=0.12 - 0.5 * raised)
         blade.polygon([(-0.34, -0.06), (0.28, -0.16), (0.28, 0.08), (-0.34, 0.08)], (196, 202, 210))

@@ -55,7 +55,7 @@ class Bell:
         self.part = part
 
     def sound(self) -> np.ndarray:
-        """Long partials with a slow beat."""
+        """Partials with a slow beat, long ones of metal."""
         part, made = self.part, []
         for hit in part.events:
             frequency, decay = part.pitch(620), 0.4 * min(1.0, (part.material.decay / 0.3) ** 0.5)
@@ -137,7 +137,7 @@ class Glass:
         self.full = float(part.vary[0])
 
     def sound(self) -> np.ndarray:
-        """Thin partials, those of crystal ring long."""
+        """Thin partials, as long as the material rings."""
         part, made = self.part, []
         decay = 0.22 * (part.material.decay / 0.22) ** 0.5
         for hit in part.events:
