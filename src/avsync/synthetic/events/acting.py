@@ -117,7 +117,12 @@ def lift(time: float, events: Sequence[Event], **times: float) -> float:
         times: See :func:`poise`.
     """
     back, down, coming = poise(time, events, **times)
-    return (0.75 if coming is None else 0.55 + 0.45 * coming.strength) * back * (1 - down)
+    return height_before(coming) * back * (1 - down)
+
+
+def height_before(coming: Event | None) -> float:
+    """How far back something is drawn for a hit, 0.55..1 by its strength."""
+    return 0.75 if coming is None else 0.55 + 0.45 * coming.strength
 
 
 def since(time: float, events: Sequence[Event]) -> tuple[float, float]:

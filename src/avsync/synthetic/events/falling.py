@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from avsync.synthetic.events import sounds
-from avsync.synthetic.events.acting import Part, lift, puff, shake, since
+from avsync.synthetic.events.acting import Part, height_before, lift, poise, puff, shake, since
 from avsync.synthetic.events.brush import Brush, shade
 from avsync.synthetic.events.materials import knock
+
+_THROW = {"fall": 0.16, "hold": 0.08, "rise": 0.4}
 
 
 class Ball:
@@ -31,7 +33,7 @@ class Ball:
     def paint(self, brush: Brush, time: float) -> None:
         """Ground, shadow, ball (flat at the contact), the hand above."""
         part, radius = self.part, self.radius
-        height = 0.85 * lift(time, part.events, fall=0.16, hold=0.08) * (1 - 2 * radius)
+        height = 0.85 * lift(time, part.events, **_THROW) * (1 - 2 * radius)
         brush.ellipse(0, 0.48, 0.36, 0.05, (110, 104, 98), edge=False)
         brush.ellipse(0, 0.48, radius * (1.1 - 0.6 * height), 0.03, (52, 50, 50), edge=False)
         puff(brush, 0, 0.47, time, part.events, (226, 220, 206))
@@ -47,14 +49,12 @@ class Ball:
         brush.disc(-0.35 * wide, centre - 0.4 * high, 0.22 * radius, shade(part.colour, 1.5), edge=False)
 
     def _hand(self, time: float) -> float:
-        """Height of the hand: with the ball, but it stays behind when the ball falls and waits for it."""
-        for hit in self.part.events:
-            if 0 < hit.start - time <= 0.16:
-                return 0.55 + 0.45 * hit.strength
-        age, strength = since(time, self.part.events)
-        thrown = 0.55 + 0.45 * strength
-        waits = 0.45 + (thrown - 0.45) * float(np.exp(-age / 0.08)) if strength else 0.45
-        return max(waits, lift(time, self.part.events, fall=0.16, hold=0.08))
+        """Height of the hand: it stays up when the ball falls, and is where the ball comes back to."""
+        back, _, coming = poise(time, self.part.events, **_THROW)
+        goal = height_before(coming)
+        _, strength = since(time, self.part.events)
+        thrown = 0.55 + 0.45 * strength if strength else goal
+        return thrown + (goal - thrown) * back
 
 
 class Drops:

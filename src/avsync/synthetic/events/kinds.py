@@ -55,7 +55,7 @@ class Kind:
 TABLE: dict[str, Kind] = {
     "hammer": Kind(struck.Hammer, (WOOD, METAL, STONE, PLASTIC), 0.3, tail=0.2),
     "bell": Kind(struck.Bell, (BRASS, METAL, STONE, WOOD), 0.34, tail=0.5, stands=False),
-    "ball": Kind(falling.Ball, (PLASTIC, WOOD, RUBBER, METAL), 0.42, tail=0.2),
+    "ball": Kind(falling.Ball, (PLASTIC, WOOD, RUBBER, METAL), 0.6, tail=0.2),
     "drum": Kind(struck.Drum, (WOOD, METAL, BRASS, PLASTIC), 0.26, tail=0.3),
     "door": Kind(falling.Door, (WOOD, METAL, BRASS, PLASTIC), 0.6, tail=0.35),
     "siren": Kind(machines.Siren, SIRENS, 0.4, longest=1.4),
