@@ -226,35 +226,11 @@ def nearest(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("sense", "examples"), [(heard, 176), (seen, 64)])
 def test_each_kind_is_known_from_either_sense_alone(sense, examples, mixed):
-    """The nearest neighbour among unseen clips, few of each breed; chance is 1 in 16, a little more with two labels."""
+    """The nearest neighbour among unseen clips; chance is 1 in 16, a little more with two labels."""
     train, test = mixed["train"][:examples], mixed["test"][: 64 if sense is heard else 32]
     found = nearest(np.stack([sense(take) for take in train]), np.stack([sense(take) for take in test]))
     right = [bool(set(train[k].labels) & set(take.labels)) for k, take in zip(found, test, strict=True)]
-    assert np.mean(right) > 0.5
-
-
-def test_what_it_is_made_of_is_heard_and_seen():
-    """The nearest neighbour by sound among things of a kind is of the same breed, and by its colour too."""
-    right: dict[str, list[bool]] = {"heard": [], "seen": []}
-    for kind in KINDS:
-        parts = [alone(kind, number) for number in range(20)]
-        names = np.array([take.placed[0].part.material.name for take in parts])
-        senses = {"heard": [heard(take) for take in parts], "seen": [take.placed[0].part.colour for take in parts]}
-        for sense, features in senses.items():
-            away = ((np.array(features)[:, None] - np.array(features)) ** 2).sum(2)
-            np.fill_diagonal(away, np.inf)
-            right[sense].extend(names[away.argmin(1)] == names)
-    assert np.mean(right["heard"]) > 0.5 and np.mean(right["seen"]) > 0.8  # chance 0.24
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_its_colour_is_on_the_picture_where_it_sounds(kind):
-    shares = []
-    for take in [alone(kind, number) for number in range(4)]:
-        picture, mask = next((picture, mask) for picture, mask in film(take) if mask is not None)
-        pixels = picture[::2, ::2][mask.astype(bool)] / np.array(take.camera.tint)
-        shares.append(np.mean(np.abs(pixels - take.placed[0].part.colour).max(1) < 32))
-    assert np.mean(shares) > 0.08
+    assert np.mean(right) > 0.65
 
 
 def test_splits_share_nothing(mixed):

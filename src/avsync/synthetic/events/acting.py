@@ -1,8 +1,4 @@
-"""When a thing acts, and what that does to its pose: falls that end in a hit, shaking, stretches of noise.
-
-A picture alone tells much of whether it sounds now: what is silent is drawn back, open, dark; what was just hit is down
-or shut for a moment, and what sounds in stretches is lit or open all the while.
-"""
+"""When a thing acts, and what that does to its pose: falls that end in a hit, shaking, stretches of noise."""
 
 from __future__ import annotations
 
@@ -81,48 +77,23 @@ def smooth(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def poise(
-    time: float, events: Sequence[Event], *, fall: float = 0.12, hold: float = 0.12, rise: float = 0.16
-) -> tuple[float, float, Event | None]:
-    """What strikes, between one hit and the next: it rests on what it hit, is drawn back, waits and comes down.
+def lift(time: float, events: Sequence[Event], *, fall: float = 0.12, rest: float = 0.3) -> float:
+    """Height of something that strikes: 0 at contact, raised to the strength of the hit that comes, ``rest`` between.
 
-    Args:
-        time: Seconds.
-        events: The hits.
-        fall: Seconds in which it comes down; it is fastest at the contact, so the motion that is seen peaks there.
-        hold: Seconds that it rests at the contact.
-        rise: Seconds in which it is drawn back.
-
-    Returns:
-        How far it is drawn back, 0..1; how far it has come down since, 0..1; the hit that comes, or None.
+    It is fastest at the contact, as what falls is, so the motion that is seen peaks there.
     """
     index = bisect_right([event.start for event in events], time)
     gone = events[index - 1] if index else None
     coming = events[index] if index < len(events) else None
-    begin = float("inf") if coming is None else coming.start - fall
-    back = 1.0
-    if gone is not None:
-        free = min(hold + rise, begin - gone.start)
-        rise = max(0.02, min(free, max(0.1, free - hold)))  # no faster than pictures can follow, if there is time
-        back = smooth((min(time, begin) - gone.start - free + rise) / rise)
-    return back, max(0.0, (time - begin) / fall) ** 2, coming
-
-
-def lift(time: float, events: Sequence[Event], **times: float) -> float:
-    """Height 0..1 of something that strikes, 0 at the contact; how far it is drawn back tells how hard the next hit is.
-
-    Args:
-        time: Seconds.
-        events: The hits.
-        times: See :func:`poise`.
-    """
-    back, down, coming = poise(time, events, **times)
-    return height_before(coming) * back * (1 - down)
-
-
-def height_before(coming: Event | None) -> float:
-    """How far back something is drawn for a hit, 0.55..1 by its strength."""
-    return 0.75 if coming is None else 0.55 + 0.45 * coming.strength
+    low = rest if gone is None else rest * smooth((time - gone.start - 0.04) / 0.16)
+    if coming is None:
+        return low
+    begin = coming.start - fall
+    if time >= begin:
+        return coming.strength * (1 - ((time - begin) / fall) ** 2)
+    rise = min(0.3, 0.9 * (begin - gone.start)) if gone else 0.3
+    share = smooth((time - begin + rise) / rise)
+    return low + (coming.strength - low) * share
 
 
 def since(time: float, events: Sequence[Event]) -> tuple[float, float]:
@@ -151,13 +122,13 @@ def level(time: float, event: Event | None) -> float:
 
 
 def puff(brush: Brush, x: float, y: float, time: float, events: Sequence[Event], colour: Colour) -> None:
-    """A cloud of dust that a hit raises: grows for a quarter of a second and falls apart."""
+    """Dust that a hit raises: grows for a quarter of a second and falls apart."""
     age, strength = since(time, events)
     if age > 0.26:
         return
     grown = (0.5 + 0.5 * min(1.0, age / 0.24)) * strength
     for side in (-1, 1):
         for k in (1, 2):
-            reach, high = 0.13 * k * grown, 0.07 * (3 - k) * grown
-            radius = 0.06 * (0.6 + strength) * (1 - age / 0.4) / k**0.5
+            reach, high = 0.13 * k * grown, 0.05 * (3 - k) * grown
+            radius = 0.045 * strength * (1 - age / 0.3) / k**0.5
             brush.disc(x + side * reach, y - high, radius, colour, edge=False)

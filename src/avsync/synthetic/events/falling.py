@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from avsync.synthetic.events import sounds
-from avsync.synthetic.events.acting import Part, height_before, lift, poise, puff, shake, since
+from avsync.synthetic.events.acting import Part, lift, puff, shake, since
 from avsync.synthetic.events.brush import Brush, shade
 from avsync.synthetic.events.materials import knock
-
-_THROW = {"fall": 0.16, "hold": 0.08, "rise": 0.4}
 
 
 class Ball:
@@ -33,7 +31,7 @@ class Ball:
     def paint(self, brush: Brush, time: float) -> None:
         """Ground, shadow, ball (flat at the contact), the hand above."""
         part, radius = self.part, self.radius
-        height = 0.85 * lift(time, part.events, **_THROW) * (1 - 2 * radius)
+        height = 0.85 * lift(time, part.events, fall=0.16, rest=0.45) * (1 - 2 * radius)
         brush.ellipse(0, 0.48, 0.36, 0.05, (110, 104, 98), edge=False)
         brush.ellipse(0, 0.48, radius * (1.1 - 0.6 * height), 0.03, (52, 50, 50), edge=False)
         puff(brush, 0, 0.47, time, part.events, (226, 220, 206))
@@ -49,12 +47,13 @@ class Ball:
         brush.disc(-0.35 * wide, centre - 0.4 * high, 0.22 * radius, shade(part.colour, 1.5), edge=False)
 
     def _hand(self, time: float) -> float:
-        """Height of the hand: it stays up when the ball falls, and is where the ball comes back to."""
-        back, _, coming = poise(time, self.part.events, **_THROW)
-        goal = height_before(coming)
-        _, strength = since(time, self.part.events)
-        thrown = 0.55 + 0.45 * strength if strength else goal
-        return thrown + (goal - thrown) * back
+        """Height of the hand: with the ball, but it stays behind when the ball falls and waits for it."""
+        for hit in self.part.events:
+            if 0 < hit.start - time <= 0.16:
+                return hit.strength
+        age, strength = since(time, self.part.events)
+        waits = 0.45 + (strength - 0.45) * float(np.exp(-age / 0.08)) if strength else 0.45
+        return max(waits, lift(time, self.part.events, fall=0.16, rest=0.45))
 
 
 class Drops:
@@ -65,7 +64,7 @@ class Drops:
         self.fall = 0.16
 
     def sound(self) -> np.ndarray:
-        """A bubble's rising tone after a short splash, and the bowl."""
+        """A bubble's rising tone after a short splash."""
         part, made = self.part, []
         for hit in part.events:
             count = round(16000 * 0.22)
@@ -74,8 +73,6 @@ class Drops:
             bubble = sounds.tone(start * (1 + 2.2 * times), (1.0, 0.15)) * np.exp(-times / 0.045).astype(np.float32)
             splash = sounds.burst(0.01, 1200, 5000, part.draw)
             bubble[: len(splash)] += 0.35 * hit.strength * splash
-            bowl = knock(part.material, part.pitch(500), 0.4 + 0.6 * hit.strength, part.draw)[: len(bubble)]
-            bubble[: len(bowl)] += 0.7 * bowl * sounds.envelope(len(bowl), 1e-4, 0.15)
             made.append((hit.start, (0.2 + 0.6 * hit.strength) * bubble))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -86,14 +83,12 @@ class Drops:
         spout = [(0.06, -0.46), (-0.06, -0.4), (-0.06, -0.28), (0.06, -0.28), (0.08, -0.36)]
         brush.polygon([(0.5, -0.46), *spout, (0.5, -0.36)], steel)
         brush.polygon([(0.2, -0.5), (0.34, -0.5), (0.31, -0.44), (0.23, -0.44)], part.accent)
-        brush.polygon([(-0.44, 0.2), (0.44, 0.2), (0.3, 0.5), (-0.3, 0.5)], part.colour)
-        brush.ellipse(0, 0.2, 0.44, 0.12, shade(part.colour, 0.7))
+        brush.polygon([(-0.44, 0.2), (0.44, 0.2), (0.3, 0.5), (-0.3, 0.5)], part.accent)
+        brush.ellipse(0, 0.2, 0.44, 0.12, shade(part.accent, 0.7))
         brush.ellipse(0, 0.21, 0.4, 0.1, water)
         age, strength = since(time, part.events)
-        foam = max(0.0, 1 - age / 0.24)
-        if foam:
-            wide = (0.16 + 0.2 * strength) * foam
-            brush.ellipse(0, 0.2, wide, 0.3 * wide, (240, 248, 252), edge=False)
+        if age < 0.08:
+            brush.ellipse(0, 0.2, 0.1 + 0.16 * strength, 0.04 + 0.05 * strength, (236, 246, 252), edge=False)
         for k in range(3):
             grown = 0.9 * age - 0.09 * k + 0.06
             if 0.04 < grown < 0.15 + 0.25 * strength:
@@ -101,7 +96,7 @@ class Drops:
         if age < 0.2:
             for side in (-1, 0, 1):
                 up = 0.9 * strength * (age / 0.1) * (2 - age / 0.1) * 0.28 * (1.3 - 0.4 * abs(side))
-                brush.disc(0.9 * side * age, 0.19 - max(0.0, up) - 0.02, 0.06 * (0.4 + strength), (200, 228, 246))
+                brush.disc(0.7 * side * age, 0.19 - max(0.0, up) - 0.02, 0.035 * (0.4 + strength), (190, 222, 244))
         self._drop(brush, time)
 
     def _drop(self, brush: Brush, time: float) -> None:
@@ -140,7 +135,7 @@ class Door:
         frame = brush.at(jolt, 0)
         frame.polygon([(-0.34, -0.5), (0.34, -0.5), (0.34, 0.5), (-0.34, 0.5)], part.accent)
         frame.polygon([(-0.28, -0.45), (0.28, -0.45), (0.28, 0.5), (-0.28, 0.5)], (24, 22, 28))
-        angle = 1.3 * lift(time, part.events, fall=0.22, rise=0.32)
+        angle = 1.25 * lift(time, part.events, fall=0.22, rest=0.35)
         wide, taller = 0.56 * np.cos(angle), 0.1 * np.sin(angle)
         right = -0.28 + wide
         leaf = shade(part.colour, 1 - 0.3 * np.sin(angle))

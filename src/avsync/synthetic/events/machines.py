@@ -9,8 +9,10 @@ import numpy as np
 from avsync.clock import SAMPLE_RATE, samples
 from avsync.synthetic.events import sounds
 from avsync.synthetic.events.acting import Part, active, level, shake, since
-from avsync.synthetic.events.brush import Brush, shade
-from avsync.synthetic.events.materials import SIRENS, knock
+from avsync.synthetic.events.brush import Brush, Colour, shade
+from avsync.synthetic.events.materials import knock
+
+_LAMPS: tuple[Colour, ...] = ((40, 80, 255), (255, 40, 30), (255, 150, 20))
 
 
 class Siren:
@@ -18,24 +20,22 @@ class Siren:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self.lamp = SIRENS.index(part.material)
+        self.lamp = int(3 * part.vary[0]) % 3
         self.rate = 1.2 + 2.0 * float(part.vary[1])
 
     def phase(self, times: np.ndarray, start: float) -> np.ndarray:
         """-1..1: of tone and light."""
         turn = np.cos(2 * np.pi * self.rate * (times - start))
-        if self.lamp == 3:
-            return 2 * ((self.rate * (times - start)) % 1.0) - 1
         return np.sign(turn) if self.lamp == 0 else turn
 
     def sound(self) -> np.ndarray:
-        """Blue: two tones; red: a wail; amber: a pulsed tone; green: one that rises again and again, shriller."""
+        """Blue: two tones; red: a wail; amber: a pulsed tone."""
         part, made = self.part, []
         for stretch in part.events:
             times = np.arange(samples(stretch.end - stretch.start)) / SAMPLE_RATE
             phase = self.phase(times, 0.0)
-            bend = np.ones(len(times)) if self.lamp == 2 else 2 ** (0.35 * phase)
-            voice = sounds.tone(part.pitch(part.material.band[0]) * bend, (1.0, 0.5, 0.35, 0.2, 0.1))
+            bend = 2 ** (0.35 * phase) if self.lamp < 2 else np.ones(len(times))
+            voice = sounds.tone(part.pitch(760) * bend, (1.0, 0.5, 0.35, 0.2, 0.1))
             if self.lamp == 2:
                 voice *= (0.55 + 0.45 * phase).astype(np.float32)
             made.append((stretch.start, 0.5 * stretch.strength * voice * sounds.envelope(len(times), 0.01, 0.03)))
@@ -43,7 +43,7 @@ class Siren:
 
     def paint(self, brush: Brush, time: float) -> None:
         """Foot, dome, and the beam while it is on."""
-        part, colour = self.part, self.part.colour
+        part, colour = self.part, _LAMPS[self.lamp]
         stretch = active(time, part.events)
         bright = 0.0
         brush.polygon([(-0.36, 0.5), (-0.3, 0.3), (0.3, 0.3), (0.36, 0.5)], part.accent)
@@ -60,14 +60,14 @@ class Siren:
 
 
 class Engine:
-    """A car seen from the side whose engine runs: it shakes, has its lights on, and smokes unless it is electric."""
+    """A car seen from the side whose engine runs: it shakes, and smokes as often as it fires."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
 
     def fires(self, strength: float) -> float:
         """Hz: how often it fires; more when it is pushed."""
-        return self.part.pitch(48) * self.part.material.decay * (0.6 + 0.8 * strength)
+        return self.part.pitch(48) * (0.6 + 0.8 * strength)
 
     def sound(self) -> np.ndarray:
         """Harmonics of the firing, and noise that pulses with it."""
@@ -79,9 +79,8 @@ class Engine:
             frequency = self.fires(stretch.strength) * rise
             gains = [1 / (1 + 0.12 * k) * (1.0 + 0.6 * (k % 4 == 0)) for k in range(1, 25)]
             beat = 0.5 + 0.5 * np.sin(2 * np.pi * np.cumsum(frequency) / SAMPLE_RATE)
-            low, high = part.material.band
-            noise = sounds.hiss(stretch.end - stretch.start, low, high * (1 + stretch.strength), part.draw)[:count]
-            voice = 0.12 * sounds.tone(frequency, gains) + part.material.noise * noise * beat**2
+            noise = sounds.hiss(stretch.end - stretch.start, 120, 900 + 900 * stretch.strength, part.draw)[:count]
+            voice = 0.12 * sounds.tone(frequency, gains) + 0.3 * noise * beat**2
             made.append((stretch.start, (0.3 + 0.4 * stretch.strength) * voice * sounds.envelope(count, 0.015, 0.06)))
         return (part.loudness() * sounds.track(part.seconds, made)).astype(np.float32)
 
@@ -92,22 +91,20 @@ class Engine:
         power = level(time, running)
         jolt = 0.0
         if running is not None:
-            turns = min(8.0, self.fires(running.strength) / 5)  # Hz that 25 pictures a second can show
+            turns = self.fires(running.strength) / 5
             jolt = 0.03 * power * (0.5 + running.strength) * float(np.sin(2 * np.pi * turns * time))
-            for k in range(0 if part.material.name == "electric" else 4):
+            for k in range(4):
                 age = (time * (2 + 2 * running.strength) + 0.25 * k) % 1.0
-                grown = (0.08 + 0.1 * age) * (0.6 + 0.6 * running.strength) * power
+                grown = (0.05 + 0.09 * age) * (0.6 + 0.6 * running.strength) * power
                 grey = (150 + 60 * age, 150 + 60 * age, 154 + 60 * age)
                 brush.disc(-0.46 - 0.16 * age, 0.3 - 0.3 * age, grown, grey, edge=False)
         brush.line([(-0.48, 0.36), (-0.36, 0.36)], 0.045, (70, 70, 76))
         body = brush.at(0, jolt)
         roof = [(-0.42, 0.12), (-0.26, 0.08), (-0.16, -0.14), (0.14, -0.14), (0.26, 0.1)]
-        body.polygon([(-0.42, 0.4), *roof, (0.46, 0.16), (0.48, 0.4)], part.colour)
+        body.polygon([(-0.42, 0.4), *roof, (0.46, 0.16), (0.48, 0.4)], part.accent)
         body.polygon([(-0.2, 0.08), (-0.12, -0.08), (0.11, -0.08), (0.2, 0.08)], (176, 206, 222))
-        body.line([(0.0, -0.08), (0.0, 0.36)], 0.02, shade(part.colour, 0.6))
-        body.disc(0.45, 0.22, 0.05, (255, 244, 170) if running else (120, 116, 100))
-        if running:
-            body.glow(0.52, 0.24, 0.32 * power, (255, 240, 160), 0.9)
+        body.line([(0.0, -0.08), (0.0, 0.36)], 0.02, shade(part.accent, 0.6))
+        body.disc(0.45, 0.22, 0.04, (255, 244, 170) if running else (180, 176, 150))
         for x in (-0.25, 0.27):
             brush.disc(x, 0.39, 0.11, (34, 34, 38))
             brush.disc(x, 0.39, 0.05, (150, 152, 156))
@@ -141,8 +138,8 @@ class Clock:
         brush.polygon([(-0.26, 0.12), (0.26, 0.12), (0.26, 0.46), (-0.26, 0.46)], shade(part.colour, 0.45))
         angle = self._pendulum(time, count)
         rod = brush.at(0, 0.02, angle=angle)
-        rod.line([(0, 0), (0, 0.32)], 0.04, (214, 190, 120))
-        rod.disc(0, 0.32, 0.11, (244, 206, 96))
+        rod.line([(0, 0), (0, 0.34)], 0.03, (214, 190, 120))
+        rod.disc(0, 0.34, 0.075, (244, 206, 96))
         brush.disc(0, -0.17, 0.29, (244, 240, 228))
         for k in range(12):
             ray = np.exp(2j * np.pi * k / 12)
@@ -158,17 +155,16 @@ class Clock:
         angle = 0.0
         if count:
             tick = ticks[count - 1]
-            held = np.exp(-max(0.0, time - tick.start - 0.08) / 0.1)
-            angle = (1 if count % 2 else -1) * held * (0.5 + 0.5 * tick.strength)
+            angle = (1 if count % 2 else -1) * np.exp(-(time - tick.start) / 0.1) * (0.5 + 0.5 * tick.strength)
         if count < len(ticks):
             coming = ticks[count]
             share = max(0.0, 1 - (coming.start - time) / 0.2)
             angle += (-1 if count % 2 else 1) * share**2 * (0.5 + 0.5 * coming.strength)
-        return 0.55 * float(angle)
+        return 0.6 * float(angle)
 
 
 class Saw:
-    """A saw in a beam; the noise is as loud as the saw is fast, and what is sawn is heard."""
+    """A saw in a log; the noise is as loud as the saw is fast."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -184,22 +180,16 @@ class Saw:
             count = samples(stretch.end - stretch.start)
             times = np.arange(count) / SAMPLE_RATE
             speed = np.cos(2 * np.pi * self.rate(stretch.strength) * times)
-            low, high = part.material.band
-            middle = part.pitch(0.75 * (low * high) ** 0.5)
+            middle = part.pitch(1500)
             push = sounds.hiss(stretch.end - stretch.start, middle, 2.2 * middle, part.draw)[:count]
             pull = sounds.hiss(stretch.end - stretch.start, 0.5 * middle, 1.2 * middle, part.draw)[:count]
-            voice = np.where(speed > 0, push, pull)
-            for ratio in part.material.ratios[1:]:  # what rings is heard to ring
-                if 0.4 * middle * ratio > 0.45 * SAMPLE_RATE:
-                    break
-                voice = voice + 2 * part.material.decay * np.sin(2 * np.pi * 0.4 * middle * ratio * times)
-            voice = voice * np.abs(speed) ** 1.5
+            voice = np.where(speed > 0, push, pull) * np.abs(speed) ** 1.5
             gain = 0.3 * (0.4 + 0.6 * stretch.strength)
             made.append((stretch.start, gain * voice * sounds.envelope(count, 0.006, 0.03)))
         return (part.loudness() * sounds.track(part.seconds, made)).astype(np.float32)
 
     def paint(self, brush: Brush, time: float) -> None:
-        """Trestle, beam, saw with its handle, what falls."""
+        """Trestle, log, saw with its handle, sawdust."""
         part = self.part
         stretch = active(time, part.events)
         place, depth = self._place(time), -0.02
@@ -211,11 +201,8 @@ class Saw:
         if stretch is not None:
             for k in range(6):
                 fallen = (3 * time + 0.37 * k) % 1.0
-                brush.disc(
-                    -0.06 + 0.09 * np.sin(9 * k), 0.22 + 0.27 * fallen, 0.035, shade(part.colour, 1.3), edge=False
-                )
-        raised = 1 - level(time, stretch)
-        blade = brush.at(-0.02 + 0.17 * place, depth - 0.2 * raised, angle=0.12 - 0.5 * raised)
+                brush.disc(-0.06 + 0.05 * np.sin(9 * k), 0.22 + 0.27 * fallen, 0.02, (236, 206, 150), edge=False)
+        blade = brush.at(-0.02 + 0.17 * place, depth, angle=0.12)
         blade.polygon([(-0.34, -0.06), (0.28, -0.16), (0.28, 0.08), (-0.34, 0.08)], (196, 202, 210))
         blade.polygon([(0.26, -0.2), (0.42, -0.16), (0.44, 0.06), (0.26, 0.1)], part.accent)
         blade.disc(0.36, -0.05, 0.04, (224, 176, 140))

@@ -40,7 +40,7 @@ class Hammer:
         brush.polygon([(-0.17, top), (-0.13, top), (-0.14, 0.19), (-0.16, 0.19)], _STEEL)
         brush.line([(-0.2, top), (-0.1, top)], 0.03, shade(_STEEL, 0.7))
         puff(brush, -0.15, 0.18, time, part.events, _DUST)
-        angle = 1.1 * lift(time, part.events)
+        angle = 1.05 * lift(time, part.events)
         tool = brush.at(-0.15 + self.reach, top - 0.06, angle=angle)
         tool.line([(-self.reach, 0), (0.04, 0)], 0.06, part.accent)
         tool.disc(0, 0, 0.07, _SKIN)
@@ -55,12 +55,12 @@ class Bell:
         self.part = part
 
     def sound(self) -> np.ndarray:
-        """Partials with a slow beat, long ones of metal."""
+        """Long partials with a slow beat."""
         part, made = self.part, []
         for hit in part.events:
-            frequency, decay = part.pitch(620), 0.4 * min(1.0, (part.material.decay / 0.3) ** 0.5)
-            voice = sounds.ring(frequency, part.material.ratios, decay=decay, strength=hit.strength, damping=0.4)
-            beat = sounds.ring(1.006 * frequency, (1.0, 2.0), decay=decay, strength=hit.strength, damping=0.4)
+            frequency = part.pitch(620)
+            voice = sounds.ring(frequency, part.material.ratios, decay=0.4, strength=hit.strength, damping=0.4)
+            beat = sounds.ring(1.006 * frequency, (1.0, 2.0), decay=0.4, strength=hit.strength, damping=0.4)
             made.append((hit.start, (0.15 + 0.5 * hit.strength**1.5) * (voice + beat)))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -68,7 +68,7 @@ class Bell:
         """Bracket, bell, clapper, and the mallet that comes from the right."""
         part = self.part
         brush.line([(-0.3, -0.46), (0.2, -0.46)], 0.07, shade(part.accent, 0.8))
-        swing = 0.6 * shake(time, part.events, rate=2.4, decay=0.3)
+        swing = 0.3 * shake(time, part.events, rate=2.4, decay=0.3)
         bell = brush.at(-0.05, -0.44, angle=swing)
         bell.disc(0, 0.56, 0.07, shade(part.colour, 0.5))
         wide = 0.24 + 0.08 * part.vary[0]
@@ -83,25 +83,20 @@ class Bell:
 
 
 class Drum:
-    """A drum with a stick; the skin's middle sinks and trembles, and what its body is of rattles."""
+    """A drum with a stick; the skin's middle sinks and trembles."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.deep = 0.16 + 0.16 * part.vary[0]
 
     def sound(self) -> np.ndarray:
-        """A low membrane, the stick's noise and the body's rattle, each material at a pitch of its own."""
+        """A low membrane whose pitch falls a little, and the stick's noise."""
         part, made = self.part, []
-        middle = {"wood": 150, "metal": 230, "brass": 95, "plastic": 340}[part.material.name]
         for hit in part.events:
-            skin = sounds.ring(
-                part.pitch(middle), (1.0, 1.59, 2.14, 2.65), decay=0.14, strength=hit.strength, damping=0.9
-            )
+            skin = sounds.ring(part.pitch(150), (1.0, 1.59, 2.14, 2.65), decay=0.14, strength=hit.strength, damping=0.9)
             click = sounds.burst(0.03, 150, 900 + 3500 * hit.strength * (1 - part.size), part.draw)
             piece = 0.8 * skin
             piece[: len(click)] += 0.5 * click[: len(piece)]
-            rattle = sounds.burst(0.2 * part.material.decay, *part.material.band, part.draw)[: len(piece)]
-            piece[: len(rattle)] += 1.2 * part.material.noise * hit.strength * rattle
             made.append((hit.start, (0.15 + 0.85 * hit.strength**1.5) * piece))
         return part.loudness() * sounds.track(part.seconds, made)
 
@@ -109,20 +104,18 @@ class Drum:
         """Body, skin with the rings of its trembling, stick."""
         part = self.part
         top = 0.42 - self.deep - 0.1
-        brush.ellipse(0, 0.42, 0.4, 0.09, shade(part.colour, 0.8))
-        brush.polygon([(-0.4, top), (0.4, top), (0.4, 0.42), (-0.4, 0.42)], part.colour)
+        brush.ellipse(0, 0.42, 0.4, 0.09, shade(part.accent, 0.8))
+        brush.polygon([(-0.4, top), (0.4, top), (0.4, 0.42), (-0.4, 0.42)], part.accent)
         for k in range(-3, 4):
-            brush.line([(0.13 * k, top + 0.08), (0.13 * k + 0.06, 0.44)], 0.02, part.accent)
+            brush.line([(0.13 * k, top + 0.08), (0.13 * k + 0.06, 0.44)], 0.02, shade(part.accent, 0.6))
         brush.ellipse(0, top, 0.4, 0.11, (238, 230, 214))
         age, strength = since(time, part.events)
-        sunk = (0.4 + 0.6 * strength) * max(0.0, 1 - age / 0.3)
-        if sunk:
-            brush.ellipse(0, top, 0.36 * sunk, 0.1 * sunk, (142, 112, 84), edge=False)
-            for k in (1, 2, 3):
-                grown = 0.09 * k + 0.5 * age
-                brush.ring(0, top, min(0.38, grown), min(0.1, 0.27 * grown), (104, 84, 66))
+        for k in (1, 2, 3):
+            if age < 0.1 * k * strength + 0.12:
+                grown = 0.09 * k + 0.5 * min(age, 0.4)
+                brush.ring(0, top, min(0.38, grown), min(0.1, 0.27 * grown), (150, 132, 110))
         bounce = 0.03 * shake(time, part.events, rate=12)
-        angle = 1.1 * lift(time, part.events, fall=0.1)
+        angle = 1.0 * lift(time, part.events, fall=0.1)
         stick = brush.at(0.5, top - 0.16, angle=angle)
         stick.line([(-0.46, 0.16 + bounce), (0.04, -0.02)], 0.05, (176, 122, 66))
         stick.disc(-0.46, 0.15 + bounce, 0.055, (212, 170, 110))
@@ -130,48 +123,43 @@ class Drum:
 
 
 class Glass:
-    """A goblet and a spoon; the fuller, the lower."""
+    """A wine glass and a spoon; the fuller, the lower."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.full = float(part.vary[0])
 
     def sound(self) -> np.ndarray:
-        """Thin partials, as long as the material rings."""
+        """Two or three thin partials that ring long."""
         part, made = self.part, []
-        decay = 0.22 * (part.material.decay / 0.22) ** 0.5
         for hit in part.events:
             frequency = part.pitch(1700) * (1.2 - 0.4 * self.full)
-            voice = sounds.ring(frequency, part.material.ratios[:4], decay=decay, strength=hit.strength, damping=0.7)
-            click = sounds.burst(0.004, *part.material.band, part.draw)[: len(voice)]
-            voice[: len(click)] += part.material.noise * click
+            voice = sounds.ring(frequency, (1.0, 2.32, 4.25), decay=0.22, strength=hit.strength, damping=0.7)
+            click = sounds.burst(0.004, 3000, 7000, part.draw)
+            voice[: len(click)] += 0.4 * click
             made.append((hit.start, (0.12 + 0.6 * hit.strength**1.5) * voice))
         return part.loudness() * sounds.track(part.seconds, made)
 
     def paint(self, brush: Brush, time: float) -> None:
         """Foot, stem, bowl with what is in it, spoon."""
         part = self.part
-        tilt = 0.14 * shake(time, part.events, rate=5, decay=0.2)
+        tilt = 0.05 * shake(time, part.events, rate=7)
         glass = brush.at(-0.12, 0.48, angle=tilt)
-        pale = part.colour
+        pale = (214, 232, 238)
         glass.ellipse(0, -0.02, 0.2, 0.045, pale)
         glass.line([(0, -0.02), (0, -0.36)], 0.04, pale)
         bowl = [(-0.24, -0.94), (0.24, -0.94), (0.25, -0.66), (0.16, -0.44), (0, -0.35), (-0.16, -0.44), (-0.25, -0.66)]
         glass.polygon(bowl, pale)
         surface = -0.5 - 0.34 * self.full
         wide = 0.18 + 0.06 * self.full
-        slosh = 0.16 * shake(time, part.events, rate=5, decay=0.25)
+        slosh = 0.1 * shake(time, part.events, rate=5, decay=0.25)
         drink = [(-wide, surface + slosh), (wide, surface - slosh), (0.15, -0.45), (0, -0.37), (-0.15, -0.45)]
         glass.polygon(drink, part.accent, edge=False)
         glass.line([(-0.17, -0.86), (-0.17, -0.62)], 0.03, (250, 252, 252))
-        spoon = brush.at(0.42, 0.2, angle=1.2 * lift(time, part.events, fall=0.1))
+        spoon = brush.at(0.42, 0.2, angle=1.0 * lift(time, part.events, fall=0.1))
         spoon.line([(0.02, 0.1), (-0.26, -0.42)], 0.035, _STEEL)
         spoon.ellipse(-0.26, -0.44, 0.05, 0.085, shade(_STEEL, 1.3))
         spoon.disc(0.03, 0.12, 0.07, _SKIN)
-
-
-_LUTES = {"wood": (260, 10, 0.28), "metal": (330, 20, 0.4), "plastic": (520, 6, 0.14), "brass": (130, 14, 0.35)}
-"""Hz of a middle string, its harmonics and seconds in which it dies away, by what the body is of."""
 
 
 class String:
@@ -184,11 +172,10 @@ class String:
     def sound(self) -> np.ndarray:
         """Harmonics, the high ones sooner gone."""
         part, made = self.part, []
-        middle, most, decay = _LUTES[part.material.name]
         for hit in part.events:
-            ratios = tuple(k * (1 + 0.0004 * k * k) for k in range(1, most + 1))
-            strength = 0.5 + 0.5 * hit.strength
-            voice = sounds.ring(part.pitch(middle), ratios, decay=decay, strength=strength, damping=12 / most - 0.4)
+            frequency = part.pitch(260)
+            ratios = tuple(k * (1 + 0.0004 * k * k) for k in range(1, 11))
+            voice = sounds.ring(frequency, ratios, decay=0.28, strength=0.5 + 0.5 * hit.strength, damping=0.8)
             made.append((hit.start, (0.1 + 0.35 * hit.strength**1.3) * voice))
         return part.loudness() * sounds.track(part.seconds, made)
 
