@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from avsync import cli, clock
-from avsync.alignment.measure import Compared, Piece
+from avsync.alignment.measure import Compared, FileResult, Piece, TrackResult
+from avsync.alignment.offset import read_curve
+from avsync.evaluation.file_page_words import verdict
 from avsync.evaluation.trace import NOTHING, Trace, loudness
 from avsync.media.preview import SIDE, browser_copy
 from avsync.media.probe import AudioInfo, MediaInfo, VideoInfo, probe
@@ -166,3 +168,15 @@ def test_loudness_tells_speech_from_silence(tmp_path):
     told = loudness(tmp_path / "pause.mkv")
     spoken = bytes_of(told["data"]) > told["line"]
     assert told["step"] == 0.04 and len(spoken) == 100 and not spoken[26:49].any() and spoken[60:].mean() > 0.8
+
+
+def test_an_answer_at_the_edge_of_the_search_is_told_on_the_page():
+    curve = torch.linspace(1.0, 0.2, 51)  # falls to its last candidate: the sound may be earlier still
+    found = read_curve(curve, windows=40.0)
+    assert found.at_edge
+    result = FileResult("talk.mp4", [TrackResult(0, 0.0, 8.0, found, 0.4, [])])
+    assert "at the edge of the search" in verdict(result)["headline"]
+    inner = read_curve((torch.arange(-25, 26) - 5.0).abs() / 25, windows=40.0)
+    assert not inner.at_edge
+    result = FileResult("talk.mp4", [TrackResult(0, 0.0, 8.0, inner, 0.4, [])])
+    assert "too weak" in verdict(result)["headline"]
