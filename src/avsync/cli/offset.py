@@ -83,7 +83,7 @@ def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, A
     return {
         "file": result.file,
         "checkpoint": checkpoint,
-        **_numbers(result.estimate),
+        **numbers(result.estimate),
         "chance": _rounded(result.chance),
         "verdict": result.verdict,
         "search_ms": round(1000 * search),
@@ -92,13 +92,13 @@ def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, A
                 "id": track.id,
                 "start": round(track.start, 3),
                 "end": round(track.end, 3),
-                **_numbers(track.estimate),
+                **numbers(track.estimate),
                 "chance": _rounded(track.chance),
                 "weight": round(weight, 4),
                 "windows": [
                     {
                         "time": round(time, 3),
-                        **{k: v for k, v in _numbers(run).items() if k in ("offset_ms", "confidence")},
+                        **{k: v for k, v in numbers(run).items() if k in ("offset_ms", "confidence")},
                     }
                     for time, run in track.windows
                 ],
@@ -108,7 +108,8 @@ def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, A
     }
 
 
-def _numbers(found: Any) -> dict[str, Any]:
+def numbers(found: Any) -> dict[str, Any]:
+    """What rows say of an estimate, or of None."""
     if found is None:
         return {"offset_ms": None, "offset_frames": None, "at_edge": None, "confidence": None}
     return {

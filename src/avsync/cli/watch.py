@@ -15,7 +15,7 @@ from typing import Any
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
 from avsync.cli.inputs import add_measuring
-from avsync.cli.offset import words
+from avsync.cli.offset import numbers, words
 
 INTERRUPTED = 130
 
@@ -66,10 +66,7 @@ def as_json(reading: Any, checkpoint: str) -> dict[str, Any]:
     return {
         "time": round(reading.time, 3),
         "checkpoint": checkpoint,
-        "offset_ms": None if found is None else round(found.offset * 1000, 1),
-        "offset_frames": None if found is None else found.frames,
-        "at_edge": None if found is None else found.at_edge,
-        "confidence": None if found is None else round(found.confidence, 4),
+        **numbers(found),
         "chance": None if best is None or best.chance is None else round(best.chance, 4),
         "verdict": reading.verdict,
         "track": None if best is None else best.id,
