@@ -65,6 +65,7 @@ def test_models_of_scenes_bring_their_data_evaluation_and_length(model, clips, t
     cfg = composed(f"model={model}", run=tmp_path)
     plain = composed(run=tmp_path)
     assert cfg.data.make._target_.endswith("make_synthetic_events") and cfg.data.batch_size == clips
+    assert cfg.data.before == cfg.model.net.video_features.before == 2
     assert cfg.evaluation._target_ == "avsync.evaluation.scenes.ScenesEvaluation"
     assert cfg.trainer.max_epochs != plain.trainer.max_epochs
     assert cfg.callbacks.checkpoint.monitor == "val/retrieval_r1" and cfg.metric == "test/retrieval/video_to_audio/r1"
@@ -86,6 +87,7 @@ def test_an_experiment_chooses_over_what_a_model_brings(tmp_path):
     assert cfg.model.optimizer._target_ == "torch.optim.Adam" and cfg.model.net.size.width == 768
     assert "stem" not in cfg.model.net.size and not cfg.model.net.standardized and cfg.model.temperature == 0.05
     assert cfg.model.net.audio_features.mels == 128 and not cfg.model.global_local
+    assert cfg.data.before == cfg.model.net.video_features.before == 0  # the paper's networks see no change
 
 
 def test_the_labels_of_the_drawn_events_are_those_drawn(tmp_path):

@@ -7,7 +7,7 @@ import torch
 
 from avsync.data import scenes as scenes_module
 from avsync.data.augment import Augment
-from avsync.data.effects.picture import Colour
+from avsync.data.effects.picture import Colour, Warp
 from avsync.data.effects.sound import Roll
 from avsync.data.scene import SceneReader, Scenes, evenly, read_labels, squared
 from avsync.data.scenes import ScenesDataModule
@@ -172,6 +172,26 @@ def test_some_frames_are_those_of_all():
 
 def test_instants_when_there_are_fewer_frames_than_asked():
     assert evenly(2, 4).tolist() == [0, 0, 1, 1]
+
+
+def test_earlier_pictures_come_with_frames(folder):
+    """Those shown so many frames before, the first one's being itself, and then both are augmented alike."""
+    clip = {"__key__": "lamps", **draw_lamps(3)}
+    plain, with_past = (SceneReader(50, 32, 2.0, KINDS, before)(clip) for before in (0, 3))
+    assert torch.equal(with_past.frames[..., :3], plain.frames)
+    assert torch.equal(with_past.frames[3:, ..., 3:], plain.frames[:-3])
+    assert torch.equal(with_past.frames[:3, ..., 3:], plain.frames[:1].expand(3, -1, -1, -1))
+    batch = next(iter(module(folder, before=1).train_dataloader()))
+    assert batch["frames"].shape == (8, 4, 32, 32, 6)
+    batch["frames"][..., 3:] = batch["frames"][..., :3]
+    torch.manual_seed(0)
+    made = Augment(colour=True, warp=Warp(0.1, 0.1), picture={"colour": Colour(0.5, 0.2)})(batch)["frames"]
+    assert made.shape == (8, 4, 32, 32, 6) and torch.equal(made[..., :3], made[..., 3:])
+    torch.manual_seed(0)
+    alone = Augment(colour=True, warp=Warp(0.1, 0.1), picture={"colour": Colour(0.5, 0.2)})(
+        batch | {"frames": batch["frames"][..., :3]}
+    )["frames"]
+    assert torch.allclose(made[..., :3], alone, atol=1e-3)
 
 
 def test_the_middle_of_wide_pictures_is_taken():

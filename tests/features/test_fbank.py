@@ -2,6 +2,7 @@ import pytest
 import torch
 import torchaudio
 
+from avsync.errors import AvsyncError
 from avsync.features.fbank import Fbank
 from avsync.features.picture import MEAN, STD, Picture
 
@@ -48,6 +49,25 @@ def test_pictures_are_normalised_and_shown_as_they_were():
     expected = (frames[1, 2, 5, 7] / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
     assert torch.allclose(pictures[1, 2, :, 5, 7], expected, atol=1e-5)
     assert torch.equal(features.shown(pictures), frames)
+
+
+def test_what_changed_is_seen_beside_the_picture():
+    """The planes behind the picture's are 0 where it stands still, and tell by how much it grew brighter elsewhere."""
+    now, features = torch.full((2, 64, 64, 3), 120, dtype=torch.uint8), Picture(64, before=2)
+    earlier = now.clone()
+    earlier[1, 10:20, 30:40] = 20
+    seen = features(torch.cat([now, earlier], dim=-1))
+    assert features.planes == seen.shape[1] == 6 and torch.equal(seen[:, :3], Picture(64)(now))
+    change = 2 * 100 / (255 * torch.tensor(STD))
+    assert torch.allclose(seen[1, 3:, 15, 35], change, atol=1e-4)
+    assert seen[0, 3:].abs().max() == 0 and seen[1, 3:].ne(0).sum() == 3 * 10 * 10
+    assert torch.equal(features.shown(seen), now)
+
+
+@pytest.mark.parametrize(("features", "planes"), [(Picture(64), 6), (Picture(64, before=1), 3)])
+def test_pictures_with_and_without_a_past_are_told_apart(features, planes):
+    with pytest.raises(AvsyncError, match=f"have {planes} planes.*give data.before={features.before}"):
+        features(torch.zeros(1, 64, 64, planes))
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 90), (90, 64), (37, 41), (128, 300)])

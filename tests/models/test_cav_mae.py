@@ -38,8 +38,8 @@ CHOICES = [
 
 def make(**changes) -> CavMae:
     torch.manual_seed(0)
-    given = {"size": SIZE, "audio_seconds": 0.64, "registers": 3} | changes
-    return CavMae(Fbank(), Picture(48), **given)
+    given = {"video_features": Picture(48), "size": SIZE, "audio_seconds": 0.64, "registers": 3} | changes
+    return CavMae(Fbank(), **given)
 
 
 def inputs(count: int = 2, steps: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,6 +52,18 @@ def clips() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     draw = torch.Generator().manual_seed(2)
     frames = torch.randint(0, 256, (2, 4, 60, 50, 3), dtype=torch.uint8, generator=draw)
     return frames, 0.1 * torch.randn(2, 48_000, generator=draw), torch.tensor([[0.0, 1.0, 2.0, 2.96]] * 2)
+
+
+def test_change_is_seen_and_reconstructed():
+    """A network that sees it tells pictures apart that differ in nothing else, and hides it with the picture."""
+    net = make(video_features=Picture(48, before=2)).eval()
+    frames = torch.zeros(1, 2, 48, 48, 6, dtype=torch.uint8)
+    frames[0, 1, 20:30, 20:30, 3:] = 200
+    still, moved = net.embed_video(frames)[0]
+    assert (still - moved).abs().max() > 1e-3
+    pictures = net.video_features(frames)[0]
+    out = net(inputs()[0], pictures)
+    assert out.pred_v.shape == net.patchify_video(pictures).shape == (2, 9, 6 * 256)
 
 
 @pytest.mark.parametrize("changes", CHOICES, ids=str)

@@ -41,7 +41,8 @@ def autoencoder(decoder: bool, width: int = 32) -> dict[str, torch.Tensor]:
 def start(tmp_path):
     def started(content, **changes):
         torch.save(content, tmp_path / "mae.pth")
-        net = CavMae(Fbank(), Picture(64), **{"size": SIZE, "audio_seconds": 0.48} | changes)
+        given = {"video_features": Picture(64), "size": SIZE, "audio_seconds": 0.48} | changes
+        net = CavMae(Fbank(), **given)
         initialise_from_mae(net, tmp_path / "mae.pth")
         return net
 
@@ -79,6 +80,20 @@ def test_sound_is_seen_as_a_grey_picture(start):
     token = torch.randn(1, 16)
     told = net.decoder.video_pixels(token).unflatten(1, (256, 3)).mean(dim=2)
     assert torch.allclose(net.decoder.audio_pixels(token), told, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_change_that_the_weights_know_nothing_of_counts_for_nothing(start):
+    state, frames = autoencoder(True), torch.randint(0, 256, (2, 64, 64, 6))
+    plain, changed = start(state), start(state, video_features=Picture(64, before=2))
+    known = plain.state_dict()
+    for name, value in changed.state_dict().items():  # tokens of our own begin as chance will have it
+        if value.shape == known[name].shape:
+            value.copy_(known[name])
+    seen = changed.encode_video(changed.video_features(frames)).token
+    assert torch.allclose(seen, plain.encode_video(plain.video_features(frames[..., :3])).token, atol=1e-5)
+    rows = changed.decoder.video_pixels.bias.unflatten(0, (256, 6))
+    assert torch.equal(rows[:, :3].flatten(), state["decoder_pred.bias"])
 
 
 def test_smooth_positions_stay_smooth_on_another_grid(start):

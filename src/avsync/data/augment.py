@@ -1,4 +1,7 @@
-"""Augmentation of whole batches, on the device where the model runs. B clips, T frames, S = 640 T samples, C planes."""
+"""Augmentation of whole batches, on the device where the model runs. B clips, T frames, S = 640 T samples, C planes.
+
+A frame of a scene may hold V = 2 pictures, its own and an earlier one: both are varied alike.
+"""
 
 from __future__ import annotations
 
@@ -46,18 +49,23 @@ class Augment(nn.Module):
 
     @torch.no_grad()
     def forward(self, batch: dict) -> dict:
-        """``frames`` (B, T, H, W, 3) uint8 to (B, T, H, W, 1 or 3) float, ``audio`` (B, S) to the same.
+        """``frames`` (B, T, H, W, 3 or 6) uint8 to (B, T, H, W, 1, 3 or 6) float, ``audio`` (B, S) to the same.
 
         With a change of speed T becomes less, and ``speech`` follows.
         """
+        pictures = batch["frames"].shape[-1] // 3  # of a frame
         planes, audio = self.planes(batch["frames"]), batch["audio"].float()
         if self.speed is not None:
             planes, audio, speech = self.speed(planes, audio, batch["speech"])
             batch = {**batch, "speech": speech}
-        return {**batch, "frames": self.picture(planes), "audio": self.sound(audio)}
+        frames = self.picture(planes)
+        if pictures > 1:
+            frames = frames.unflatten(1, (-1, pictures)).movedim(2, 4).flatten(4)
+        return {**batch, "frames": frames, "audio": self.sound(audio)}
 
     def planes(self, frames: Tensor) -> Tensor:
-        """(B, T, H, W, 3) uint8 to (B, T, 1 or 3, H, W) float32 in 0...255."""
+        """(B, T, H, W, 3 V) uint8 to (B, T V, 1 or 3, H, W) float32 in 0...255."""
+        frames = frames.unflatten(4, (-1, 3)).movedim(4, 2).flatten(1, 2)
         if self.colour:
             return frames.permute(0, 1, 4, 2, 3).contiguous().float()
         return (frames.float() @ torch.tensor(LUMA, device=frames.device))[:, :, None]  # a third of three sums' time

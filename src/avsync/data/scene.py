@@ -31,7 +31,7 @@ class Scene:
 
     Attributes:
         key: Of the clip.
-        frames: (K, P, P, 3) uint8, evenly spaced in time.
+        frames: (K, P, P, 3) uint8, evenly spaced in time; (K, P, P, 6) with what was shown before each.
         times: (K,) float32, seconds at which they are shown.
         audio: (S,) float32, all of the clip's sound, silence behind its end.
         labels: (C,) float32, 1 for what sounds in it.
@@ -52,10 +52,11 @@ class SceneReader:
         size: P. The shorter side is resized to it and the middle cut out.
         seconds: Length of the sound; of longer clips the beginning counts, shorter ones end in silence.
         labels: What may sound, in the order of the C numbers.
+        before: See :func:`with_earlier`.
     """
 
-    def __init__(self, frames: int, size: int, seconds: float, labels: Sequence[str] = ()):
-        self.frames, self.size, self.seconds = frames, size, seconds
+    def __init__(self, frames: int, size: int, seconds: float, labels: Sequence[str] = (), before: int = 0):
+        self.frames, self.size, self.seconds, self.before = frames, size, seconds, before
         self.places = {label: place for place, label in enumerate(labels)}
 
     def __call__(self, sample: dict) -> Scene:
@@ -69,7 +70,10 @@ class SceneReader:
             audio = decode_flac(sample["flac"])
             length = min(len(audio) // clock.SAMPLES_PER_FRAME, clock.frames(self.seconds))
             which = evenly(length, min(length, self.frames))
-            frames = squared(decode_frames(sample["mp4"], which), self.size)
+            shown = views(which, self.before)
+            asked, place = np.unique(shown, return_inverse=True)
+            pictures = squared(decode_frames(sample["mp4"], asked), self.size)[place.reshape(shown.shape)]
+            frames = torch.cat(list(pictures), dim=-1)
         except Exception as error:  # decord, FFmpeg and the tar each have their own
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
             raise ShardError(f"clip {key} cannot be decoded ({reason}); prepare it again or leave it out") from error
@@ -81,7 +85,8 @@ class SceneReader:
     @property
     def bytes(self) -> int:
         """Memory that a scene takes at most."""
-        return self.frames * self.size**2 * 3 + 4 * (clock.samples(self.seconds) + self.frames + len(self.places))
+        numbers = clock.samples(self.seconds) + self.frames + len(self.places)
+        return self.frames * self.size**2 * (6 if self.before else 3) + 4 * numbers
 
     def _labels(self, key: str, names: Iterable[str]) -> Tensor:
         found = torch.zeros(len(self.places))
@@ -160,6 +165,25 @@ def evenly(length: int, number: int, where: float | np.ndarray = 0.5) -> np.ndar
         [2, 6, 10]
     """
     return ((np.arange(number) + where) * length / number).astype(np.int64).clip(0, length - 1)
+
+
+def views(which: np.ndarray, before: int) -> np.ndarray:
+    """(F,) indices of frames to (1, F), or (2, F) with those ``before`` frames earlier; the first has but itself."""
+    return np.stack([which, np.maximum(which - before, 0)]) if before else which[None]
+
+
+def with_earlier(frames: np.ndarray, which: np.ndarray, before: int) -> np.ndarray:
+    """Some frames of a clip, each with the one that was shown before it.
+
+    Args:
+        frames: (T, H, W, 3), 40 ms apart.
+        which: (F,) indices.
+        before: How many frames before; 0 for nothing beside them.
+
+    Returns:
+        (F, H, W, 3), or (F, H, W, 6) with the earlier picture behind.
+    """
+    return np.concatenate(list(frames[views(which, before)]), axis=-1)
 
 
 def squared(frames: np.ndarray, size: int) -> Tensor:

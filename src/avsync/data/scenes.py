@@ -39,7 +39,7 @@ LEFT_FREE = 0.2
 class ScenesDataModule(ShardsDataModule):
     """Train and validation batches from folders of shards that were prepared in whole-frame mode.
 
-    A batch is a dict: ``frames`` (B, F, P, P, 3) uint8, ``audio`` (B, S) float32 the whole clip's sound, ``times``
+    A batch is a dict: ``frames`` (B, F, P, P, 3 or 6) uint8, ``audio`` (B, S) float32 the whole clip's sound, ``times``
     (B, F) the frames' seconds in it, ``labels`` (B, C) 1 for what sounds, ``key``, B strings.
 
     Args:
@@ -53,14 +53,15 @@ class ScenesDataModule(ShardsDataModule):
         decoded_frames: Of a clip, evenly spaced; the others are never drawn.
         size: P, pixels of a side; best what the network sees.
         seconds: Length of the sound. Longer clips are cut, shorter ones end in silence.
+        before: Frames of 40 ms before each frame whose picture comes with it, as the network wants it; 0 for none.
         labels: A list, or a file with one a line; None for none.
         batch_size: Samples in a batch.
         workers: Processes that decode and make batches; 0 does it between the steps.
         augment: Applied to training batches on the device, or None.
         shuffle: Samples held back to be mixed.
         seed: Of the order, the frames and the augmentation.
-        cache: ``memory`` holds all decoded scenes: 3 P² a decoded frame and 64 kB a second of sound, so 1.8 MB for a
-            clip of 4 s with 40 frames of 112 pixels. None reads and decodes them on every pass.
+        cache: ``memory`` holds all decoded scenes: 3 P² a decoded picture and 64 kB a second of sound, so 1.8 MB for a
+            clip of 4 s with 40 pictures of 112 pixels. None reads and decodes them on every pass.
 
     Raises:
         ShardError: When loading starts: missing or damaged shards, too few of them, or more than fits into memory.
@@ -80,6 +81,7 @@ class ScenesDataModule(ShardsDataModule):
         decoded_frames: int = 40,
         size: int = 224,
         seconds: float = 10.0,
+        before: int = 0,
         labels: str | Sequence[str] | None = None,
         batch_size: int = 16,
         workers: int = 0,
@@ -95,7 +97,7 @@ class ScenesDataModule(ShardsDataModule):
         self.augment = augment
         self.frames_per_clip, self.samples_per_clip, self.val_frames = frames_per_clip, samples_per_clip, val_frames
         self.labels = read_labels(labels)
-        self.read = SceneReader(decoded_frames, size, seconds, self.labels)
+        self.read = SceneReader(decoded_frames, size, seconds, self.labels, before)
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
         self.seed, self.cache = seed, cache
 

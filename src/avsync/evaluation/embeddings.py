@@ -19,6 +19,7 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.data.events import labels_of
+from avsync.data.scene import with_earlier
 from avsync.data.shards import Clip, ShardError, read_clips
 from avsync.media.atomic import whole_file
 
@@ -109,6 +110,11 @@ def moments(length: int, frames: int) -> np.ndarray:
     return ((np.arange(frames) + 0.5) * length / frames).astype(int)
 
 
+def pictures_of(net: CavMae, clip: Clip, shown: np.ndarray) -> Tensor:
+    """(F,) indices of frames of a clip to what the network's ``video_features`` want: (F, H, W, C) uint8."""
+    return torch.from_numpy(with_earlier(clip.frames, shown, int(net.video_features.before)))  # type: ignore[arg-type]
+
+
 @torch.inference_mode()
 def embed_moments(net: CavMae, clip: Clip, shown: np.ndarray) -> tuple[Tensor, Tensor]:
     """Embed some frames of a clip and the sound around each.
@@ -122,7 +128,7 @@ def embed_moments(net: CavMae, clip: Clip, shown: np.ndarray) -> tuple[Tensor, T
         Two (F, D), unit length, picture and sound, on the CPU.
     """
     device = next(net.parameters()).device
-    frames = torch.from_numpy(clip.frames[shown])[None].to(device)
+    frames = pictures_of(net, clip, shown)[None].to(device)
     times = torch.from_numpy(shown / clock.FPS).float()[None].to(device)
     audio = torch.from_numpy(clip.audio)[None].to(device)
     video, sound = net.embed_video(frames)[0], net.embed_audio(audio, times)[0]

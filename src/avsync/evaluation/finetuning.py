@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from avsync import clock
 from avsync.data.events import labels_of
 from avsync.data.shards import Clip, read_clips
-from avsync.evaluation.embeddings import moments
+from avsync.evaluation.embeddings import moments, pictures_of
 
 if TYPE_CHECKING:
     from avsync.models.cav_mae import CavMae
@@ -32,7 +32,7 @@ class Held:
     """What is kept of a clip.
 
     Attributes:
-        frames: (F, H, W, 3) uint8.
+        frames: (F, H, W, C) uint8.
         times: (F,) seconds.
         audio: (S,) the whole of it.
         target: (C,) multi-hot.
@@ -125,7 +125,7 @@ class FineTuning:
         for number, clip in enumerate(clips):
             if number == most:
                 return
-            yield _hold(clip, net.frames, kinds)
+            yield _hold(net, clip, kinds)
 
     def _some(self, held: Held, generator: torch.Generator) -> Held:
         which = torch.randperm(len(held.times), generator=generator)[: self.frames_per_clip]
@@ -139,18 +139,18 @@ class FineTuning:
         windows = net.windows(
             audio.to(device), torch.stack([clip.times for clip in clips]).to(device)
         )  # (B, F, L, mels)
-        pictures = torch.cat([net.video_features(clip.frames.to(device)) for clip in clips])  # (B F, 3, H, W)
+        pictures = torch.cat([net.video_features(clip.frames.to(device)) for clip in clips])  # (B F, C, H, W)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             tokens = [net.encode_video(pictures).token, net.encode_audio(windows.flatten(0, 1)).token]
         return head(torch.cat(tokens, 1).float()).unflatten(0, (len(clips), -1)).mean(1)
 
 
-def _hold(clip: Clip, frames: int, kinds: Sequence[str]) -> Held:
-    shown = moments(len(clip.frames), frames)
+def _hold(net: CavMae, clip: Clip, kinds: Sequence[str]) -> Held:
+    shown = moments(len(clip.frames), net.frames)
     labels = labels_of(clip.meta)
     target = torch.tensor([float(kind in labels) for kind in kinds])
     times = torch.from_numpy(shown / clock.FPS).float()
-    return Held(torch.from_numpy(clip.frames[shown]), times, torch.from_numpy(clip.audio), target)
+    return Held(pictures_of(net, clip, shown), times, torch.from_numpy(clip.audio), target)
 
 
 def class_loss(scores: Tensor, targets: Tensor, single: bool) -> Tensor:

@@ -29,7 +29,7 @@ from torch import Tensor
 from avsync import clock
 from avsync.data.events import mask_of
 from avsync.data.shards import Clip
-from avsync.evaluation.embeddings import Found, Row, Split
+from avsync.evaluation.embeddings import Found, Row, Split, pictures_of
 from avsync.evaluation.scene_pages import heat_figures, middle
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Localization:
         times = torch.from_numpy(chosen / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]
         tokens = net.encode_audio(windows).token
-        patches = net.encode_places(net.video_features(torch.from_numpy(clip.frames[chosen]).to(device)))
+        patches = net.encode_places(net.video_features(pictures_of(net, clip, chosen).to(device)))
         own = [heat_map(*row).cpu() for row in zip(tokens, patches, sizes, strict=True)]
         before, self._before = self._before, tokens[len(tokens) // 2]
         if before is None or before.shape != tokens[0].shape:

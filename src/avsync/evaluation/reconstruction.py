@@ -14,7 +14,7 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.data.shards import Clip, read_clips
-from avsync.evaluation.embeddings import Found, Row, Split, moments
+from avsync.evaluation.embeddings import Found, Row, Split, moments, pictures_of
 from avsync.evaluation.page import picture
 from avsync.evaluation.scene_pages import beside, coloured
 from avsync.losses import masked_mse
@@ -81,7 +81,7 @@ class Reconstruction:
     def _rebuilt(self, net: CavMae, clip: Clip, generator: torch.Generator) -> Rebuilt:
         device = next(net.parameters()).device
         shown = moments(len(clip.frames), 1)
-        pictures = net.video_features(torch.from_numpy(clip.frames[shown]).to(device))
+        pictures = net.video_features(pictures_of(net, clip, shown).to(device))
         times = torch.from_numpy(shown / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]
         out = net(windows, pictures, generator)

@@ -16,7 +16,8 @@ variant hears the seconds around a picture, contrasts a global token and has reg
                  |                |                  |
               token_a          decoder            token_v             contrast, reconstruction, contrast
 
-B clips, F frames of each, N of both together, S samples, L feature steps of a window, D width. The sound's grid of
+B clips, F frames of each, N of both together, C planes of a picture, 3 or with its change 6, S samples, L feature steps
+of a window, D width. The sound's grid of
 patches is (frequency, time), the picture's (height, width).
 """
 
@@ -65,7 +66,7 @@ class MaskedOutput(NamedTuple):
         mean_a: (N, D) mean of the sound's visible patches.
         mean_v: The picture's.
         pred_a: (N, P_a, 256) reconstruction of all of the sound's patches, as :meth:`CavMae.patchify_audio` cuts them.
-        pred_v: (N, P_v, 768) the picture's.
+        pred_v: (N, P_v, 256 C) the picture's.
         mask_a: (N, P_a) 1 for patches that were hidden.
         mask_v: (N, P_v) the same.
         places_v: (N, K, D) the picture's visible patches, each by itself; None in a network without places.
@@ -87,7 +88,7 @@ class CavMae(nn.Module):
 
     Args:
         audio_features: (B, S) to (B, M, mels); has ``mels`` and ``silence``.
-        video_features: (..., H, W, 3) uint8 to (..., 3, size, size); has ``size``.
+        video_features: (..., H, W, C) uint8 to (..., C, size, size); has ``size``, ``planes`` for C, and ``before``.
         size: How large: what :class:`~avsync.models.cav_mae_parts.Sizes` lists.
         masking: What is hidden in training.
         audio_seconds: Length of the window of sound around a picture, rounded to patches of 0.16 s; None for the whole
@@ -134,9 +135,10 @@ class CavMae(nn.Module):
         self.video_grid = _grid("pixels", side, side)
         given = (sizes, registers, global_token, learned_positions)
         self.audio_encoder = Encoder(1, self.audio_grid, *given)
-        self.video_encoder = Encoder(3, self.video_grid, *given)
+        planes = int(video_features.planes)  # type: ignore[arg-type]
+        self.video_encoder = Encoder(planes, self.video_grid, *given)
         self.joint = Joint(sizes, contrastive_heads)
-        self.decoder = Decoder(self.audio_grid, self.video_grid, sizes, learned_positions)
+        self.decoder = Decoder(self.audio_grid, self.video_grid, sizes, learned_positions, planes)
         self.told = nn.ModuleDict({name: Told(self.width, global_token, standardized) for name in ("audio", "video")})
         self.has_places = places
         self.place = nn.BatchNorm1d(self.width, affine=False) if places and standardized else None
@@ -172,12 +174,12 @@ class CavMae(nn.Module):
         return self._encoded("audio", self.audio_encoder, patches, grid)
 
     def encode_video(self, pictures: Tensor) -> Encoded:
-        """(N, 3, H, W) of any height and width that are multiples of 16."""
+        """(N, C, H, W) of any height and width that are multiples of 16."""
         patches, grid = self._cut_video(pictures)
         return self._encoded("video", self.video_encoder, patches, grid)
 
     def encode_places(self, pictures: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, h, w, D), what to compare with the sound's token: where is it?
+        """(N, C, H, W) to (N, h, w, D), what to compare with the sound's token: where is it?
 
         The patches as :meth:`encode_video` gives them in a network without places.
         """
@@ -194,7 +196,7 @@ class CavMae(nn.Module):
         return _unit(tokens, len(audio)).expand(-1, times.shape[1], -1)
 
     def embed_video(self, frames: Tensor) -> Tensor:
-        """(B, F, H, W, 3) uint8 to (B, F, D) of unit length."""
+        """(B, F, H, W, C) uint8 to (B, F, D) of unit length."""
         tokens = in_pieces(lambda piece: self.encode_video(self.video_features(piece)).token, frames.flatten(0, 1))
         return _unit(tokens, len(frames))
 
@@ -203,7 +205,7 @@ class CavMae(nn.Module):
 
         Args:
             windows: (N, L, mels).
-            pictures: (N, 3, H, W).
+            pictures: (N, C, H, W).
             generator: Draws the masks; None for torch's own.
         """
         patches_a, grid_a = self._cut_audio(windows)
@@ -226,7 +228,7 @@ class CavMae(nn.Module):
         return self._cut_audio(windows)[0]
 
     def patchify_video(self, pictures: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, P_v, 768), what ``pred_v`` should be."""
+        """(N, C, H, W) to (N, P_v, 256 C), what ``pred_v`` should be."""
         return self._cut_video(pictures)[0]
 
     def _encoded(self, name: str, encoder: Encoder, patches: Tensor, grid: Grid) -> Encoded:

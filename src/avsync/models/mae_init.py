@@ -2,7 +2,8 @@
 
 He et al., "Masked autoencoders are scalable vision learners", CVPR 2022: ``mae_pretrain_vit_base.pth`` and its like,
 with or without a decoder. Both modalities' blocks get its first ones, the joint blocks those that follow, each set of
-norms the same; sound's patches get the mean over the planes of the pictures' and positions interpolated to its grid.
+norms the same; sound's patches get the mean over the planes of the pictures' and positions interpolated to its grid;
+of a picture's change nothing is known, so it counts for nothing at first.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def initialise_from_mae(net: CavMae, file: str | Path) -> None:
 
 def _encoders(net: CavMae, given: dict[str, Tensor]) -> None:
     kernel, depth = given["patch_embed.proj.weight"], len(net.audio_encoder.blocks)
-    for encoder, weight in ((net.video_encoder, kernel), (net.audio_encoder, kernel.mean(dim=1, keepdim=True))):
+    unknown = kernel.new_zeros(len(kernel), int(net.video_features.planes) - 3, *kernel.shape[2:])  # type: ignore[arg-type]
+    seen = torch.cat([kernel, unknown], dim=1)
+    for encoder, weight in ((net.video_encoder, seen), (net.audio_encoder, kernel.mean(dim=1, keepdim=True))):
         if not isinstance(encoder.embed, nn.Linear):
             raise CheckpointError(
                 "a masked autoencoder's weights embed patches by a matrix, this network by convolutions; give "
@@ -68,7 +71,8 @@ def _decoder(net: CavMae, given: dict[str, Tensor]) -> None:
     decoder = net.decoder
     _copy(decoder.embed, given, "decoder_embed")
     _copy(decoder.norm, given, "decoder_norm")
-    _copy(decoder.video_pixels, given, "decoder_pred")
+    for ours, name in ((decoder.video_pixels.weight, "weight"), (decoder.video_pixels.bias, "bias")):
+        ours.unflatten(0, (PATCH**2, -1))[:, :3] = given[f"decoder_pred.{name}"].unflatten(0, (PATCH**2, 3))
     decoder.audio_pixels.weight.copy_(given["decoder_pred.weight"].unflatten(0, (PATCH**2, 3)).mean(dim=1))
     decoder.audio_pixels.bias.copy_(given["decoder_pred.bias"].unflatten(0, (PATCH**2, 3)).mean(dim=1))
     decoder.hidden.copy_(given["mask_token"])

@@ -21,7 +21,7 @@ class Convolutions(nn.Module):
     """Convolutions of 3 x 3 with a stride of 2, normalised over the batch, down to a vector a patch.
 
     Args:
-        planes: C, 1 for sound, 3 for pictures.
+        planes: C, 1 for sound, 3 for pictures, 6 for pictures and their change.
         channels: Of each convolution; four, as 2^4 is the side of a patch.
         width: D.
 
