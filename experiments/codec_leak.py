@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +31,7 @@ from avsync import clock
 from avsync.data.shards import Clip, decode_sample, write_shards
 from avsync.evaluation.codec_leak import CodecLeakEvaluation, leaks
 from avsync.media.write import encode_flac, encode_video
+from common import origin
 
 FRAMES, CUT = 62, 12
 """Frames of a clip after the cut, and the most that are cut off: together what clips of three seconds hold."""
@@ -139,12 +138,11 @@ def aac(rate: int, kilobits: int) -> Callable[[np.ndarray], np.ndarray]:
 
 def page(rows: list[tuple[str, float, dict[str, float]]], options: argparse.Namespace) -> str:
     """The table as Markdown."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     told = {name.rsplit("/", 1)[1]: value for name, value in rows[0][2].items()}
     lines = [
         "# Does the codec tell time?",
         "",
-        f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}, seed {options.seed}. "
+        f"{origin()}, seed {options.seed}. "
         f"{told['clips']} test clips, {told['crops']} crops of 1 s from {round(1 / told['chance'])} starts; chance "
         f"is {told['chance']:.3f}. ± is the standard error over clips; bold: three of them above chance.",
         "",

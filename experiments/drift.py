@@ -10,7 +10,6 @@ Faces are followed and embedded once a clip, the sound is that of a file written
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from avsync.media.probe import probe
 from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 from avsync.models.shipped import Loaded
+from common import origin
 
 PPM = (-2000, -1000, -500, -100, 100, 500, 1000, 2000)
 CONSTANTS = (-0.24, 0.0, 0.12)
@@ -134,11 +134,10 @@ def _measured(joined: Joined, law: Callable[[np.ndarray], np.ndarray], loaded: L
 
 
 def _page(rows: list[tuple[str, float, Drift, float]], options: argparse.Namespace) -> str:
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     lines = [
         "# Drift of real talk, joined to minutes",
         "",
-        f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}. The script tells the question.",
+        f"{origin()}. The script tells the question.",
         f"{len(rows)} files of {options.seconds:.0f} s, each measured in {np.median([row[3] for row in rows]):.0f} s.",
         "",
         "| sound moved by | files | kind named right | ppm, median | error stated | within 10 % |",

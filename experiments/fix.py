@@ -13,8 +13,6 @@ The pictures do not change when the sound is moved: faces are followed and embed
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from itertools import product
@@ -33,6 +31,7 @@ from avsync.media.probe import probe
 from avsync.media.remux import shift_audio
 from avsync.media.rewrite import rewrite_audio
 from avsync.models.shipped import Loaded
+from common import origin
 
 SHIFTS = (-500, -240, -120, -40, 0, 40, 120, 240, 500)
 FRAME = 0.060
@@ -123,12 +122,11 @@ def _moved(faces: Faces, how: str, suffix: str, by: float, true: float) -> dict:
 
 
 def _page(rows: list[dict]) -> str:
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     done = [row for row in rows if "error" not in row]
     lines = [
         "# Shifted by known amounts, measured, fixed",
         "",
-        f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}. The script tells the question.",
+        f"{origin()}. The script tells the question.",
         f"Shifts: {', '.join(f'{ms:+d}' for ms in SHIFTS)} ms.",
         "",
         "| copies | n | right within ±1 frame | decided | right, of the decided | written | 0 within half a frame |",

@@ -18,9 +18,6 @@ work folder keeps what is finished. What follows ``--`` goes to train.py.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -30,14 +27,15 @@ from typing import Any
 import numpy as np
 
 import avsync
+import common
 from avsync.data.correct import encoded
 from avsync.data.pairs import TOLERANCE
 from avsync.data.shards import Clip, read_clips, write_shards
 from avsync.data.verdicts import DROP, moved, read_table
 from avsync.evaluation.offsets import measure_clip, shift_of
 from avsync.evaluation.protocols import offset_errors
+from common import given, origin
 
-ROOT = Path(__file__).parent.parent
 REPEATED = 8
 """How often each clip of people who are few is in the training set: with 600 others they are a tenth of an epoch."""
 
@@ -73,9 +71,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=900, help="of each run (default 900)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each (default 2)")
     parser.add_argument("--seed", type=int, default=1)
-    given = sys.argv[1:]
-    cut = given.index("--") if "--" in given else len(given)
-    options, more = parser.parse_args(given[:cut]), given[cut + 1 :]
+    words, more = given()
+    options = parser.parse_args(words)
 
     strangers = list(read_clips(options.strangers))
     half = -(-len(strangers) // 2)
@@ -102,7 +99,7 @@ def folder_of(row: Row, work: Path) -> Path:
 
 
 def train(row: Row, options: argparse.Namespace, more: list[str], halves: list[list[Clip]], others: list[Clip]) -> None:
-    """One run, unless it is finished; one that was interrupted goes on from its last checkpoint."""
+    """One run, with the sets that it wants."""
     run = folder_of(row, options.work)
     if (run / "metrics.json").is_file():
         return
@@ -115,15 +112,12 @@ def train(row: Row, options: argparse.Namespace, more: list[str], halves: list[l
     if few:
         sets.append(written(run / "few", few, REPEATED))
     tested = options.known if row.known else options.drawn
-    last = run / "checkpoints" / "last.ckpt"
-    command = [
-        sys.executable, str(ROOT / "train.py"), "experiment=syncnet_faces", f"seed={options.seed}",
+    overrides = [
+        "experiment=syncnet_faces", f"seed={options.seed}",
         f"data.train=[{','.join(map(str, sets))}]", f"data.val={tested / 'val'}", f"data.test={tested / 'test'}",
         "trainer.max_epochs=-1", f"+trainer.max_steps={options.steps}", *more,
-        *([f"checkpoint={last}"] if last.is_file() else []), f"hydra.run.dir={run}",
     ]  # fmt: skip
-    with (options.work / f"{run.name}.log").open("a") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    common.train(run, overrides, alone=False)
 
 
 def first(folder: Path, number: int) -> Iterator[Clip]:
@@ -176,11 +170,10 @@ def answers(net: Any, clips: Iterable[Clip]) -> str:
 
 def page(options: argparse.Namespace, lines: list[str], strangers: list[Clip], others: list[Clip]) -> str:
     """The study as Markdown."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return "\n".join([
         "# Who is trained on, and what that gives on strangers",
         "",
-        f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}, seed {options.seed}, "
+        f"{origin()}, seed {options.seed}, "
         f"{options.steps} steps each. The script tells the question.",
         "",
         "Shares of answers within a frame from 5 and from 15 frames of speech, and how many whole clips.",

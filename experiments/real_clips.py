@@ -15,8 +15,6 @@ The second table is the field's protocol on the same files, prepared into face c
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -37,6 +35,7 @@ from avsync.evaluation.offsets import measure_clip
 from avsync.evaluation.protocols import offset_errors
 from avsync.media.remux import shift_audio
 from avsync.models.syncnet import SyncNet
+from common import origin
 
 SHIFTS = (-0.4, -0.12, 0.12, 0.4)
 FRAME = 1.5 / clock.FPS
@@ -123,11 +122,10 @@ def _answers_table(answers: dict[str, dict[int, list[bool]]], synced: list[str])
 
 
 def _page(rows: dict[str, list[dict]], options: argparse.Namespace) -> str:
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     lines = [
         "# Real clips, shifted by known amounts",
         "",
-        f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}. The script tells the question.",
+        f"{origin()}. The script tells the question.",
         f"Shifts: {', '.join(f'{1000 * s:+.0f} ms' for s in SHIFTS)}, by timestamps, in MKV.",
         "",
         "Followed: the answer moved as the sound did, within ±1 frame. Decided: by the checkpoint's calibration",

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +19,8 @@ from avsync.alignment.verdicts import SILENCE_DB
 from avsync.data.dirty import KINDS, write_dirty
 from avsync.data.shards import read_clips, read_index
 from avsync.data.verdicts import DROP, KEEP, read_table, write_table
+from common import given, origin, train
 
-ROOT = Path(__file__).parent.parent
 SHOWN = ("test/offset_acc/k5", "test/offset_acc/k15", "test/pair_acc")
 
 
@@ -36,9 +34,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--oracles", type=int, nargs="*", default=[], help="more seeds of the oracle, for its spread")
-    given = sys.argv[1:]
-    cut = given.index("--") if "--" in given else len(given)
-    options, more = parser.parse_args(given[:cut]), given[cut + 1 :]
+    words, more = given()
+    options = parser.parse_args(words)
 
     dirty, oracle = options.work / "dirty", options.work / "oracle.parquet"
     if not (dirty / "shards" / "index.json").is_file():
@@ -58,26 +55,15 @@ def main() -> None:
     print(options.out.read_text())
 
 
-def train(run: Path, overrides: list[str]) -> None:
-    """One run, unless it is finished; one that was interrupted goes on from its last checkpoint."""
-    if (run / "metrics.json").is_file():
-        return
-    last = run / "checkpoints" / "last.ckpt"
-    resumed = [f"checkpoint={last}"] if last.is_file() else []
-    command = [sys.executable, str(ROOT / "train.py"), *overrides, *resumed, f"hydra.run.dir={run}"]
-    subprocess.run(command, check=True)
-
-
 def page(options: argparse.Namespace, truth: dict[str, str | None], more: list[str]) -> str:
     """The study as Markdown."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     rounds = [options.work / "rounds" / f"round_{turn}" for turn in range(1, options.rounds + 1)]
     oracle = [metrics(options.work / f"oracle_{seed}") for seed in (options.seed, *options.oracles)]
     damaged = sum(damage is not None for damage in truth.values())
     lines = [
         "# Do rounds clean a dirty set?",
         "",
-        f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}, seed {options.seed}. "
+        f"{origin()}, seed {options.seed}. "
         f"{len(truth)} training clips, {damaged} of them damaged; {clips(options.prepared / 'test')} clean test clips "
         "of other people. The script tells the question.",
         "",

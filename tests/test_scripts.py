@@ -4,7 +4,13 @@ import pytest
 
 from conftest import ROOT, run_python
 
-SCRIPTS = sorted([*ROOT.glob("experiments/*.py"), *ROOT.glob("benchmarks/*.py")])
+SHARED = "common.py"
+SCRIPTS = sorted(
+    script
+    for folder in ("experiments", "benchmarks")
+    for script in (ROOT / folder).glob("*.py")
+    if script.name != SHARED
+)
 
 
 def test_there_are_some():
