@@ -66,6 +66,16 @@ def test_change_is_seen_and_reconstructed():
     assert out.pred_v.shape == net.patchify_video(pictures).shape == (2, 9, 6 * 256)
 
 
+@torch.no_grad()
+def test_reconstructing_some_pairs_changes_nothing_else():
+    net = make(places=True).eval()
+    windows, pictures = inputs(4)
+    whole, some = (net(windows, pictures, torch.Generator().manual_seed(3), rows) for rows in (None, 3))
+    for name, value in whole._asdict().items():
+        kept = value[:3] if name.startswith(("pred", "mask")) else value
+        assert torch.allclose(getattr(some, name), kept, atol=1e-5), name
+
+
 @pytest.mark.parametrize("changes", CHOICES, ids=str)
 def test_every_choice_reconstructs_embeds_and_trains_all_it_has(changes):
     net = make(**changes)

@@ -219,6 +219,12 @@ def test_a_training_that_goes_on_is_the_one_that_was_never_stopped(folder, tmp_p
     assert net.embed_video(torch.zeros(1, 2, 32, 32, 3, dtype=torch.uint8)).shape == (1, 2, 32)
 
 
+@pytest.mark.parametrize("share", [0, 1.5])
+def test_something_has_to_be_reconstructed(share):
+    with pytest.raises(AvsyncError, match=f"reconstructed={share} .*0...1"):
+        training(reconstructed=share)
+
+
 @pytest.mark.parametrize("gap", [0.0, 0.3])
 def test_whole_clips_have_no_temporal_negatives(gap):
     with pytest.raises(AvsyncError, match="hears the whole clip.*temporal_gap=null"):

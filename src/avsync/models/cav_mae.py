@@ -65,10 +65,11 @@ class MaskedOutput(NamedTuple):
         token_v: The picture's.
         mean_a: (N, D) mean of the sound's visible patches.
         mean_v: The picture's.
-        pred_a: (N, P_a, 256) reconstruction of all of the sound's patches, as :meth:`CavMae.patchify_audio` cuts them.
-        pred_v: (N, P_v, 256 C) the picture's.
-        mask_a: (N, P_a) 1 for patches that were hidden.
-        mask_v: (N, P_v) the same.
+        pred_a: (R, P_a, 256) reconstruction of all of the sound's patches, as :meth:`CavMae.patchify_audio` cuts them,
+            of the first R pairs.
+        pred_v: (R, P_v, 256 C) the picture's.
+        mask_a: (R, P_a) 1 for patches that were hidden.
+        mask_v: (R, P_v) the same.
         places_v: (N, K, D) the picture's visible patches, each by itself; None in a network without places.
     """
 
@@ -200,13 +201,20 @@ class CavMae(nn.Module):
         tokens = in_pieces(lambda piece: self.encode_video(self.video_features(piece)).token, frames.flatten(0, 1))
         return _unit(tokens, len(frames))
 
-    def forward(self, windows: Tensor, pictures: Tensor, generator: torch.Generator | None = None) -> MaskedOutput:
+    def forward(
+        self,
+        windows: Tensor,
+        pictures: Tensor,
+        generator: torch.Generator | None = None,
+        reconstructed: int | None = None,
+    ) -> MaskedOutput:
         """Hide, encode what is visible, reconstruct what is not.
 
         Args:
             windows: (N, L, mels).
             pictures: (N, C, H, W).
             generator: Draws the masks; None for torch's own.
+            reconstructed: R, of how many pairs; None for all.
         """
         patches_a, grid_a = self._cut_audio(windows)
         patches_v, grid_v = self._cut_video(pictures)
@@ -216,12 +224,15 @@ class CavMae(nn.Module):
         placed_v = self.video_encoder.placed(patches_v, grid_v, seen_v)
         video = self.video_encoder(placed_v)
         first = int(self.has_global_token)
-        both = torch.cat([audio[:, first:], video[:, first:]], dim=1)
-        out = self.joint({"audio": audio, "video": video, "joint": both})
-        pred_a, pred_v = self.decoder(out["joint"], (seen_a, seen_v), (grid_a, grid_v))
+        part = slice(reconstructed)
+        parts = {"audio": audio, "video": video}
+        both = {"joint": torch.cat([audio[part, first:], video[part, first:]], dim=1)}
+        alike = len(both["joint"]) == len(audio)  # then the joint block's matrices see all three at once
+        out = self.joint(parts | both) if alike else self.joint(parts) | self.joint(both)
+        pred_a, pred_v = self.decoder(out["joint"], (seen_a[part], seen_v[part]), (grid_a, grid_v))
         (token_a, mean_a), (token_v, mean_v) = self.told["audio"](out["audio"]), self.told["video"](out["video"])
         places_v = self._alone(placed_v) if self.has_places else None
-        return MaskedOutput(token_a, token_v, mean_a, mean_v, pred_a, pred_v, mask_a, mask_v, places_v)
+        return MaskedOutput(token_a, token_v, mean_a, mean_v, pred_a, pred_v, mask_a[part], mask_v[part], places_v)
 
     def patchify_audio(self, windows: Tensor) -> Tensor:
         """(N, L, mels) to (N, P_a, 256), what ``pred_a`` should be; in a patch bands are rows and steps columns."""

@@ -30,6 +30,8 @@ class CavMaeTraining(NetworkTraining):
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
         reconstruction: Weight of the reconstruction's losses, of sound and of picture.
+        reconstructed: Share of a step's pairs that are reconstructed, 0...1 without 0. The contrast gains from many
+            pairs, reconstruction does not, and it takes a third of a small network's time.
         contrast: Weight of the contrast.
         temperature: Of the contrast, which divides the cosine; a pair falls from the one to the other over the run, by
             the same factor in every step: a network that begins from nothing begins with the higher, and tells what is
@@ -50,6 +52,7 @@ class CavMaeTraining(NetworkTraining):
         scheduler: Callable[..., Any] | None = None,
         *,
         reconstruction: float = 1.0,
+        reconstructed: float = 1.0,
         contrast: float = 0.01,
         temperature: float | Sequence[float] = 0.05,
         both_ways: bool = True,
@@ -65,7 +68,11 @@ class CavMaeTraining(NetworkTraining):
                 f"model.temporal_gap={temporal_gap} wants frames that hear different sounds; this network hears the "
                 "whole clip with each; give model.net.audio_seconds or model.temporal_gap=null"
             )
-        self.reconstruction, self.contrast = reconstruction, contrast
+        if not 0 < reconstructed <= 1:
+            raise AvsyncError(
+                f"model.reconstructed={reconstructed} is no share of pairs; expected 0...1 without 0"
+            )
+        self.reconstruction, self.reconstructed, self.contrast = reconstruction, reconstructed, contrast
         self.temperatures = (temperature, temperature) if isinstance(temperature, int | float) else tuple(temperature)
         self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
         self.seed = seed
@@ -96,11 +103,12 @@ class CavMaeTraining(NetworkTraining):
         """
         windows = self.net.windows(batch["audio"], batch["times"]).flatten(0, 1)
         pictures = self.net.video_features(batch["frames"]).flatten(0, 1)
-        out = self.net(windows, pictures, draws)
+        some = max(1, round(self.reconstructed * len(windows)))
+        out = self.net(windows, pictures, draws, some)
         with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near embeddings apart
             # also when its weight is 0: DDP wants every parameter to take part
-            again = masked_mse(out.pred_a, self.net.patchify_audio(windows), out.mask_a)
-            again = again + masked_mse(out.pred_v, self.net.patchify_video(pictures), out.mask_v)
+            again = masked_mse(out.pred_a, self.net.patchify_audio(windows[:some]), out.mask_a)
+            again = again + masked_mse(out.pred_v, self.net.patchify_video(pictures[:some]), out.mask_v)
             contrast, chance = self._contrast(out, batch)
         shape = batch["times"].shape
         return {
