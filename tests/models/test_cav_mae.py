@@ -174,6 +174,23 @@ def test_a_place_tells_of_itself_alone(places):
         assert torch.equal(found, net.encode_video(pictures).patches)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("finer", [2, 4])
+def test_finer_places_lie_where_they_are_looked_at(finer):
+    """What is seen of a small spot is most changed at the value in whose middle it lies."""
+    net = make(places=True).eval()
+    net.video_encoder.positions.table.zero_()  # the same patch says the same anywhere
+    step, empty = 16 // finer, torch.zeros(1, 3, 48, 48)
+    for row, column in ((finer, finer + 1), (finer // 2, 2 * finer), (2 * finer, finer)):
+        spot = empty.clone()
+        top, left = (place * step + step // 2 for place in (row, column))
+        spot[0, :, top - 8 : top + 8, left - 8 : left + 8] = 1
+        target = net.encode_places(torch.ones_like(empty))[0, 1, 1]
+        distance = (net.encode_places(spot, finer)[0] - target).norm(dim=-1)
+        assert distance.shape == (3 * finer, 3 * finer)
+        assert divmod(int(distance.argmin()), 3 * finer) == (row, column)
+
+
 def test_places_in_training_are_those_of_evaluation():
     net = make(places=True, masking=Masking(0.0, 0.0))
     windows, pictures = inputs()

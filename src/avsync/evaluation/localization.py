@@ -136,13 +136,15 @@ class Localization:
 
     Args:
         frames: Frames of a clip that are looked at, spread evenly over those with a mask.
+        finer: Heat maps have so many values a patch each way, from pictures moved by parts of a patch; things may be
+            smaller than one.
     """
 
     name = "localization"
     splits = ("val", "test")
 
-    def __init__(self, frames: int = 4):
-        self.frames = frames
+    def __init__(self, frames: int = 4, finer: int = 2):
+        self.frames, self.finer = frames, finer
         self._before: Tensor | None = None  # (D,) a sound of the clip before
 
     def look(self, net: CavMae, clip: Clip) -> list[Heat]:
@@ -178,7 +180,7 @@ class Localization:
         times = torch.from_numpy(chosen / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]
         tokens = net.encode_audio(windows).token
-        patches = net.encode_places(net.video_features(pictures_of(net, clip, chosen).to(device)))
+        patches = net.encode_places(net.video_features(pictures_of(net, clip, chosen).to(device)), self.finer)
         own = [heat_map(*row).cpu() for row in zip(tokens, patches, sizes, strict=True)]
         before, self._before = self._before, tokens[len(tokens) // 2]
         if before is None or before.shape != tokens[0].shape:

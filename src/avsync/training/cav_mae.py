@@ -69,9 +69,7 @@ class CavMaeTraining(NetworkTraining):
                 "whole clip with each; give model.net.audio_seconds or model.temporal_gap=null"
             )
         if not 0 < reconstructed <= 1:
-            raise AvsyncError(
-                f"model.reconstructed={reconstructed} is no share of pairs; expected 0...1 without 0"
-            )
+            raise AvsyncError(f"model.reconstructed={reconstructed} is no share of pairs; expected 0...1 without 0")
         self.reconstruction, self.reconstructed, self.contrast = reconstruction, reconstructed, contrast
         self.temperatures = (temperature, temperature) if isinstance(temperature, int | float) else tuple(temperature)
         self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
