@@ -9,7 +9,7 @@ from avsync.data import scenes as scenes_module
 from avsync.data.augment import Augment
 from avsync.data.effects.picture import Colour, Warp
 from avsync.data.effects.sound import Roll
-from avsync.data.scene import SceneReader, Scenes, evenly, read_labels, squared
+from avsync.data.scene import SceneReader, Scenes, evenly, read_labels, squared, with_earlier
 from avsync.data.scenes import ScenesDataModule
 from avsync.data.shards import ShardError, decode_frames, write_shards
 from avsync.errors import AvsyncError
@@ -181,6 +181,10 @@ def test_earlier_pictures_come_with_frames(folder):
     assert torch.equal(with_past.frames[..., :3], plain.frames)
     assert torch.equal(with_past.frames[3:, ..., 3:], plain.frames[:-3])
     assert torch.equal(with_past.frames[:3, ..., 3:], plain.frames[:1].expand(3, -1, -1, -1))
+    frames, which = decode_frames(clip["mp4"]), np.array([0, 7, 49])
+    kept = SceneReader(50, SIZE, 2.0, KINDS, 3)(clip).frames[which]
+    assert np.array_equal(with_earlier(frames, which, 3), kept)
+    assert np.array_equal(with_earlier(frames, which, 0), frames[which])
     batch = next(iter(module(folder, before=1).train_dataloader()))
     assert batch["frames"].shape == (8, 4, 32, 32, 6)
     batch["frames"][..., 3:] = batch["frames"][..., :3]

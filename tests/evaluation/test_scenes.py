@@ -89,8 +89,10 @@ def test_parts_alone_need_no_more_than_they_say(splits, tmp_path):
     assert checkpoints.read(checkpoint)["avsync"].get("calibration") is None
 
 
-def test_a_network_that_hears_whole_clips_is_measured_too(splits, tmp_path):
-    checkpoint = write_network(tmp_path / "a.ckpt", audio_seconds=None, global_token=False, registers=0)
+def test_a_network_that_hears_whole_clips_and_sees_change_is_measured_too(splits, tmp_path):
+    sees_change = TINY["video_features"] | {"before": 2}
+    given = {"audio_seconds": None, "global_token": False, "registers": 0, "video_features": sees_change}
+    checkpoint = write_network(tmp_path / "a.ckpt", **given)
     named = {"a": Retrieval(), "b": Localization(), "c": Events(), "d": Reconstruction(clips=1)}
     metrics = ScenesEvaluation(splits["train"], named, progress=False)(
         checkpoint, splits["val"], splits["test"], tmp_path

@@ -34,6 +34,20 @@ def test_silence_is_as_told_and_too_little_is_filled_up():
     assert features(torch.randn(2, 100)).shape == (2, 1, 128)
 
 
+@pytest.mark.parametrize("frames", [1, 5])
+def test_stretches_are_cut_from_what_the_whole_gives(frames):
+    torch.manual_seed(0)
+    audio, features = 0.1 * torch.randn(3, 16_000) + 0.05, Fbank(40)
+    whole = features(audio)
+    assert whole.shape[1] == Fbank.count(16_000) == 98 and Fbank.count(100) == 1
+    first = torch.randint(0, 98 - 32 + 1, (3, frames))
+    first[0, 0], first[1, 0] = 0, 98 - 32
+    cut = features.cut(audio, first, 32)  # of one stretch a clip a third is computed, of five all is
+    for clip, starts in enumerate(first.tolist()):
+        for number, start in enumerate(starts):
+            assert torch.allclose(cut[clip, number], whole[clip, start : start + 32], atol=1e-3)
+
+
 def test_half_precision_around_it_changes_nothing():
     audio = 0.1 * torch.randn(1, 16_000)
     with torch.autocast("cpu", torch.bfloat16):

@@ -54,8 +54,8 @@ def clips() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return frames, 0.1 * torch.randn(2, 48_000, generator=draw), torch.tensor([[0.0, 1.0, 2.0, 2.96]] * 2)
 
 
-def test_change_is_seen_and_reconstructed():
-    """A network that sees it tells pictures apart that differ in nothing else, and hides it with the picture."""
+def test_change_is_seen_and_the_picture_reconstructed():
+    """A network that sees it tells pictures apart that differ in nothing else; what is made again is the picture."""
     net = make(video_features=Picture(48, before=2)).eval()
     frames = torch.zeros(1, 2, 48, 48, 6, dtype=torch.uint8)
     frames[0, 1, 20:30, 20:30, 3:] = 200
@@ -63,7 +63,9 @@ def test_change_is_seen_and_reconstructed():
     assert (still - moved).abs().max() > 1e-3
     pictures = net.video_features(frames)[0]
     out = net(inputs()[0], pictures)
-    assert out.pred_v.shape == net.patchify_video(pictures).shape == (2, 9, 6 * 256)
+    assert out.pred_v.shape == (2, 9, 3 * 256)
+    assert torch.equal(net.patchify_video(pictures), make().patchify_video(pictures[:, :3]))
+    assert torch.equal(net.patchify_video(pictures)[0], net.patchify_video(pictures)[1])
 
 
 @torch.no_grad()
@@ -240,7 +242,7 @@ def test_windows_lie_around_their_pictures():
     steps, windows = net.audio_features(audio), net.windows(audio, times)
     assert windows.shape == (2, 4, 64, 128)
     for number, first in enumerate([0, 100 - 32, 200 - 32, steps.shape[1] - 64]):  # moved inside at both ends
-        assert torch.equal(windows[:, number], steps[:, first : first + 64])
+        assert torch.allclose(windows[:, number], steps[:, first : first + 64], atol=1e-4)
 
 
 def test_short_clips_are_followed_by_silence():

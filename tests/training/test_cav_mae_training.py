@@ -263,6 +263,15 @@ def test_a_training_that_goes_on_is_the_one_that_was_never_stopped(folder, tmp_p
     assert net.embed_video(torch.zeros(1, 2, 32, 32, 3, dtype=torch.uint8)).shape == (1, 2, 32)
 
 
+@torch.no_grad()
+def test_what_is_not_reconstructed_is_contrasted(folder):
+    batch, how = batch_of(folder), {"reconstruction": 1.0, "contrast": 1.0}
+    whole, half = (training(reconstructed=share, **how) for share in (1.0, 0.5))
+    all_of, some_of = (module.losses(batch, torch.Generator().manual_seed(3)) for module in (whole, half))
+    assert float(all_of["contrast"]) == pytest.approx(float(some_of["contrast"]), rel=1e-4)
+    assert all_of["reconstruction"] != some_of["reconstruction"] and all_of["video"].shape == some_of["video"].shape
+
+
 @pytest.mark.parametrize("share", [0, 1.5])
 def test_something_has_to_be_reconstructed(share):
     with pytest.raises(AvsyncError, match=f"reconstructed={share} .*0...1"):

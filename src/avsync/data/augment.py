@@ -1,6 +1,7 @@
 """Augmentation of whole batches, on the device where the model runs. B clips, T frames, S = 640 T samples, C planes.
 
-A frame of a scene may hold V = 2 pictures, its own and an earlier one: both are varied alike.
+A frame of a scene may hold V = 2 pictures, its own and an earlier one: both are varied alike, but for noise, which a
+sensor has anew in every picture. Effects see T V pictures.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from avsync.data.effects.picture import Warp
 from avsync.data.effects.speed import Speed
+from avsync.errors import AvsyncError
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
@@ -49,13 +51,20 @@ class Augment(nn.Module):
 
     @torch.no_grad()
     def forward(self, batch: dict) -> dict:
-        """``frames`` (B, T, H, W, 3 or 6) uint8 to (B, T, H, W, 1, 3 or 6) float, ``audio`` (B, S) to the same.
+        """``frames`` (B, T, H, W, 3 V) uint8 to (B, T, H, W, 3 V or V) float, ``audio`` (B, S) to the same.
 
         With a change of speed T becomes less, and ``speech`` follows.
+
+        Raises:
+            AvsyncError: The speed cannot be changed of frames that hold an earlier picture.
         """
         pictures = batch["frames"].shape[-1] // 3  # of a frame
         planes, audio = self.planes(batch["frames"]), batch["audio"].float()
         if self.speed is not None:
+            if pictures > 1:
+                raise AvsyncError(
+                    "frames hold earlier pictures, of which speed makes others; give data.augment.speed=null"
+                )
             planes, audio, speech = self.speed(planes, audio, batch["speech"])
             batch = {**batch, "speech": speech}
         frames = self.picture(planes)

@@ -60,8 +60,9 @@ class ScenesDataModule(ShardsDataModule):
         augment: Applied to training batches on the device, or None.
         shuffle: Samples held back to be mixed.
         seed: Of the order, the frames and the augmentation.
-        cache: ``memory`` holds all decoded scenes: 3 P² a decoded picture and 64 kB a second of sound, so 1.8 MB for a
-            clip of 4 s with 40 pictures of 112 pixels. None reads and decodes them on every pass.
+        cache: ``memory`` holds all decoded scenes: 3 P² a decoded picture, two a frame with ``before``, and 64 kB a
+            second of sound: 1.8 MB for a clip of 4 s with 40 pictures of 112 pixels. None reads and decodes them on
+            every pass.
 
     Raises:
         ShardError: When loading starts: missing or damaged shards, too few of them, or more than fits into memory.

@@ -2,7 +2,8 @@
 
 The heat map is the cosine of the sound's token with the picture's patches, both as they leave the joint block and its
 norm, brought to the size of the mask by bilinear interpolation. In a network with places (``model.net.places``) every
-patch went that way by itself. It is judged in every frame by itself:
+patch went that way by itself. With ``finer`` the picture is looked at several times, moved by parts of a patch. The map
+is judged in every frame by itself:
 
     pointing   the highest value lies inside the mask; where several are highest, the share of them that does.
                Chance is the mask's share of the picture, ``pointing_chance``; what always points at the middle

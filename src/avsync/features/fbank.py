@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from avsync.clock import SAMPLE_RATE, STEP_RATE
 
 N_FFT = 512
-LENGTH = 400
-"""Samples of a step: 25 ms, every 10 ms."""
+LENGTH, HOP = 400, SAMPLE_RATE // STEP_RATE
+"""Samples of a step, 25 ms, and from one to the next, 10 ms."""
 
 EMPHASIS = 0.97
 """Share of the sample before that is taken off each sample."""
@@ -56,16 +56,39 @@ class Fbank(nn.Module):
             audio: (B, S) float in [-1, 1] at 16 kHz; less than 25 ms is filled up with silence.
 
         Returns:
-            (B, M, mels) float32, M = 1 + (S - 400) // 160, of about zero mean and unit variance.
+            (B, M, mels) float32, M = :meth:`count`, of about zero mean and unit variance.
         """
         with torch.autocast(audio.device.type, enabled=False):  # half precision cannot hold a spectrum's range
             audio = audio.float()
             audio = F.pad(audio - audio.mean(dim=1, keepdim=True), (0, max(0, LENGTH - audio.shape[1])))
-            steps = audio.unfold(1, LENGTH, SAMPLE_RATE // STEP_RATE)  # (B, M, 400)
+            steps = audio.unfold(1, LENGTH, HOP)  # (B, M, 400)
             steps = steps - steps.mean(dim=2, keepdim=True)
             steps = steps - EMPHASIS * F.pad(steps, (1, 0), mode="replicate")[..., :-1]
             power = torch.fft.rfft(steps * self.window, N_FFT).abs().square()  # (B, M, 257)
             return ((power @ self.scale).clamp(min=EPSILON).log() - self.mean) / self.std
+
+    @staticmethod
+    def count(samples: int) -> int:
+        """Steps of so many samples."""
+        return 1 + max(0, samples - LENGTH) // HOP
+
+    def cut(self, audio: Tensor, first: Tensor, length: int) -> Tensor:
+        """Stretches of the features; what none of them holds is not computed, if they are the smaller part.
+
+        Args:
+            audio: (B, S).
+            first: (B, F) where stretches begin, 0...M - length.
+            length: L, steps of a stretch.
+
+        Returns:
+            (B, F, L, mels), what :meth:`forward` gives there.
+        """
+        clips = torch.arange(len(audio), device=audio.device)[:, None, None]
+        if first.shape[1] * length >= self.count(audio.shape[1]):
+            return self(audio)[clips, first[..., None] + torch.arange(length, device=first.device)]
+        samples = torch.arange(HOP * (length - 1) + LENGTH, device=first.device)
+        heard = audio[clips, HOP * first[..., None] + samples]  # (B, F, samples)
+        return self(heard.flatten(0, 1)).unflatten(0, first.shape)
 
 
 def triangles(mels: int) -> Tensor:

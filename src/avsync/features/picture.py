@@ -54,7 +54,7 @@ class Picture(nn.Module):
         if given != self.planes:
             raise AvsyncError(
                 f"pictures have {given} planes, this network sees {self.planes}; give data.before={self.before} as "
-                "in video_features.before"
+                "in video_features.before, and colours: data.augment.colour=true"
             )
         with torch.autocast(frames.device.type, enabled=False):  # half precision holds no 256 values
             planes = frames.flatten(0, -4).permute(0, 3, 1, 2).float()  # (P, C, H, W)

@@ -17,8 +17,7 @@ variant hears the seconds around a picture, contrasts a global token and has reg
               token_a          decoder            token_v             contrast, reconstruction, contrast
 
 B clips, F frames of each, N of both together, C planes of a picture, 3 or with its change 6, S samples, L feature steps
-of a window, D width. The sound's grid of
-patches is (frequency, time), the picture's (height, width).
+of a window, D width. The sound's grid of patches is (frequency, time), the picture's (height, width).
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class MaskedOutput(NamedTuple):
         mean_v: The picture's.
         pred_a: (R, P_a, 256) reconstruction of all of the sound's patches, as :meth:`CavMae.patchify_audio` cuts them,
             of the first R pairs.
-        pred_v: (R, P_v, 256 C) the picture's.
+        pred_v: (R, P_v, 768) the picture's, without its change.
         mask_a: (R, P_a) 1 for patches that were hidden.
         mask_v: (R, P_v) the same.
         places_v: (N, K, D) the picture's visible patches, each by itself; None in a network without places.
@@ -88,7 +87,7 @@ class CavMae(nn.Module):
     """Features, encoders and decoder of both modalities.
 
     Args:
-        audio_features: (B, S) to (B, M, mels); has ``mels`` and ``silence``.
+        audio_features: (B, S) to (B, M, mels); as :class:`~avsync.features.fbank.Fbank`.
         video_features: (..., H, W, C) uint8 to (..., C, size, size); has ``size``, ``planes`` for C, and ``before``.
         size: How large: what :class:`~avsync.models.cav_mae_parts.Sizes` lists.
         masking: What is hidden in training.
@@ -139,7 +138,7 @@ class CavMae(nn.Module):
         planes = int(video_features.planes)  # type: ignore[arg-type]
         self.video_encoder = Encoder(planes, self.video_grid, *given)
         self.joint = Joint(sizes, contrastive_heads)
-        self.decoder = Decoder(self.audio_grid, self.video_grid, sizes, learned_positions, planes)
+        self.decoder = Decoder(self.audio_grid, self.video_grid, sizes, learned_positions)
         self.told = nn.ModuleDict({name: Told(self.width, global_token, standardized) for name in ("audio", "video")})
         self.has_places = places
         self.place = nn.BatchNorm1d(self.width, affine=False) if places and standardized else None
@@ -158,16 +157,13 @@ class CavMae(nn.Module):
         Returns:
             (B, F, L, mels).
         """
-        steps = self.audio_features(audio)  # (B, M, mels)
-        whole = -(-steps.shape[1] // PATCH) * PATCH
-        length = whole if self.audio_seconds is None else PATCH * self.columns
-        steps = self._filled(steps, length)
-        if self.audio_seconds is None:
+        count = int(self.audio_features.count(audio.shape[1]))  # type: ignore[operator]
+        length = -(-count // PATCH) * PATCH if self.audio_seconds is None else PATCH * self.columns
+        if self.audio_seconds is None or count <= length:
+            steps = self._filled(self.audio_features(audio), length)  # (B, L, mels)
             return steps[:, None].expand(-1, times.shape[1], -1, -1)
         first = (times * STEP_RATE).round().long() - length // 2
-        first = first.clamp(min=0, max=steps.shape[1] - length)
-        places = first[..., None] + torch.arange(length, device=first.device)  # (B, F, L)
-        return steps[torch.arange(len(steps), device=first.device)[:, None, None], places]
+        return self.audio_features.cut(audio, first.clamp(min=0, max=count - length), length)  # type: ignore[operator]
 
     def encode_audio(self, windows: Tensor) -> Encoded:
         """(N, L, mels) of any length; what is missing to whole patches is filled up with silence."""
@@ -184,11 +180,16 @@ class CavMae(nn.Module):
 
         Args:
             pictures: (N, C, H, W).
-            finer: s; the picture is looked at s x s times, each time moved by another part of a patch. 1, 2, 4, ...
+            finer: s; the picture is looked at s x s times, each time moved by another part of a patch: 1, 2, 4, 8, 16.
 
         Returns:
             (N, s h, s w, D), the patches as :meth:`encode_video` gives them in a network without places.
+
+        Raises:
+            AvsyncError: A patch is not of so many parts.
         """
+        if finer < 1 or PATCH % finer:
+            raise AvsyncError(f"localization.finer={finer} does not divide a patch; expected 1, 2, 4, 8 or 16")
         step, edge = PATCH // finer, PATCH // 2
         moves = [edge + step * k - (PATCH - step) // 2 for k in range(finer)]  # even over a patch, 0 in the middle
         around = F.pad(pictures, (edge, edge, edge, edge), mode="replicate")
@@ -249,8 +250,8 @@ class CavMae(nn.Module):
         return self._cut_audio(windows)[0]
 
     def patchify_video(self, pictures: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, P_v, 256 C), what ``pred_v`` should be."""
-        return self._cut_video(pictures)[0]
+        """(N, C, H, W) to (N, P_v, 768), what ``pred_v`` should be."""
+        return self._cut_video(pictures[:, :3])[0]
 
     def _encoded(self, name: str, encoder: Encoder, patches: Tensor, grid: Grid) -> Encoded:
         tokens = self.joint({name: encoder(encoder.placed(patches, grid))})[name]

@@ -184,16 +184,10 @@ class Decoder(nn.Module):
         video_grid: The same of the picture's.
         size: How large.
         learned_positions: Train positions.
-        planes: Of the picture.
     """
 
     def __init__(
-        self,
-        audio_grid: tuple[int, int],
-        video_grid: tuple[int, int],
-        size: Sizes,
-        learned_positions: bool = False,
-        planes: int = 3,
+        self, audio_grid: tuple[int, int], video_grid: tuple[int, int], size: Sizes, learned_positions: bool = False
     ):
         super().__init__()
         width = size.decoder_width
@@ -204,7 +198,7 @@ class Decoder(nn.Module):
         self.audio_modality, self.video_modality = token(width), token(width)
         self.blocks = nn.ModuleList(Block(width, size.decoder_heads) for _ in range(size.decoder_depth))
         self.norm = nn.LayerNorm(width)
-        self.audio_pixels, self.video_pixels = nn.Linear(width, PATCH**2), nn.Linear(width, planes * PATCH**2)
+        self.audio_pixels, self.video_pixels = nn.Linear(width, PATCH**2), nn.Linear(width, 3 * PATCH**2)
         initialise(self)
 
     def forward(
@@ -221,7 +215,7 @@ class Decoder(nn.Module):
             grids: (h, w) of sound and picture.
 
         Returns:
-            (N, P_a, 256) and (N, P_v, 256 planes).
+            (N, P_a, 256) and (N, P_v, 768): of the picture, not of its change.
         """
         audio, video = self.embed(tokens).split([places.shape[1] for places in visible], dim=1)
         audio = self._placed(audio, visible[0], self.audio_positions(grids[0]) + self.audio_modality)

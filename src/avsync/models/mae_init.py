@@ -71,8 +71,7 @@ def _decoder(net: CavMae, given: dict[str, Tensor]) -> None:
     decoder = net.decoder
     _copy(decoder.embed, given, "decoder_embed")
     _copy(decoder.norm, given, "decoder_norm")
-    for ours, name in ((decoder.video_pixels.weight, "weight"), (decoder.video_pixels.bias, "bias")):
-        ours.unflatten(0, (PATCH**2, -1))[:, :3] = given[f"decoder_pred.{name}"].unflatten(0, (PATCH**2, 3))
+    _copy(decoder.video_pixels, given, "decoder_pred")
     decoder.audio_pixels.weight.copy_(given["decoder_pred.weight"].unflatten(0, (PATCH**2, 3)).mean(dim=1))
     decoder.audio_pixels.bias.copy_(given["decoder_pred.bias"].unflatten(0, (PATCH**2, 3)).mean(dim=1))
     decoder.hidden.copy_(given["mask_token"])

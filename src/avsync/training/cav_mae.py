@@ -30,8 +30,7 @@ class CavMaeTraining(NetworkTraining):
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
         reconstruction: Weight of the reconstruction's losses, of sound and of picture.
-        reconstructed: Share of a step's pairs that are reconstructed, 0...1 without 0. The contrast gains from many
-            pairs, reconstruction does not, and it takes a third of a small network's time.
+        reconstructed: Share of a step's pairs that are reconstructed, 0...1 without 0; the contrast sees all.
         contrast: Weight of the contrast.
         temperature: Of the contrast, which divides the cosine; a pair falls from the one to the other over the run, by
             the same factor in every step: a network that begins from nothing begins with the higher, and tells what is
