@@ -12,6 +12,7 @@ from avsync.features.picture import Picture
 from avsync.models import checkpoints
 from avsync.models.cav_mae import CavMae
 from avsync.models.masking import Masking
+from avsync.models.vit import finely
 from conftest import ROOT
 
 SIZE = {"width": 32, "heads": 2, "depth": 2, "joint_depth": 1, "decoder_width": 16, "decoder_heads": 2,
@@ -188,9 +189,15 @@ def test_finer_places_lie_where_they_are_looked_at(finer):
         top, left = (place * step + step // 2 for place in (row, column))
         spot[0, :, top - 8 : top + 8, left - 8 : left + 8] = 1
         target = net.encode_places(torch.ones_like(empty))[0, 1, 1]
-        distance = (net.encode_places(spot, finer)[0] - target).norm(dim=-1)
+        distance = (finely(net.encode_places, spot, finer)[0] - target).norm(dim=-1)
         assert distance.shape == (3 * finer, 3 * finer)
         assert divmod(int(distance.argmin()), 3 * finer) == (row, column)
+
+
+@pytest.mark.parametrize("finer", [0, 3, 32])
+def test_a_patch_has_whole_parts(finer):
+    with pytest.raises(AvsyncError, match=f"finer={finer} .*1, 2, 4, 8 or 16"):
+        finely(make().encode_places, inputs()[1], finer)
 
 
 def test_places_in_training_are_those_of_evaluation():

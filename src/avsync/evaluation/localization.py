@@ -32,6 +32,7 @@ from avsync.data.events import mask_of
 from avsync.data.shards import Clip
 from avsync.evaluation.embeddings import Found, Row, Split, pictures_of
 from avsync.evaluation.scene_pages import heat_figures, middle
+from avsync.models.vit import finely
 
 if TYPE_CHECKING:
     from avsync.models.cav_mae import CavMae
@@ -181,7 +182,8 @@ class Localization:
         times = torch.from_numpy(chosen / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]
         tokens = net.encode_audio(windows).token
-        patches = net.encode_places(net.video_features(pictures_of(net, clip, chosen).to(device)), self.finer)
+        pictures = net.video_features(pictures_of(net, clip, chosen).to(device))
+        patches = finely(net.encode_places, pictures, self.finer)
         own = [heat_map(*row).cpu() for row in zip(tokens, patches, sizes, strict=True)]
         before, self._before = self._before, tokens[len(tokens) // 2]
         if before is None or before.shape != tokens[0].shape:

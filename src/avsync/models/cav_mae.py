@@ -175,30 +175,15 @@ class CavMae(nn.Module):
         patches, grid = self._cut_video(pictures)
         return self._encoded("video", self.video_encoder, patches, grid)
 
-    def encode_places(self, pictures: Tensor, finer: int = 1) -> Tensor:
-        """What to compare with the sound's token: where is it?
+    def encode_places(self, pictures: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, h, w, D), what to compare with the sound's token: where is it?
 
-        Args:
-            pictures: (N, C, H, W).
-            finer: s; the picture is looked at s x s times, each time moved by another part of a patch: 1, 2, 4, 8, 16.
-
-        Returns:
-            (N, s h, s w, D), the patches as :meth:`encode_video` gives them in a network without places.
-
-        Raises:
-            AvsyncError: A patch is not of so many parts.
+        The patches as :meth:`encode_video` gives them in a network without places.
         """
-        if finer < 1 or PATCH % finer:
-            raise AvsyncError(f"localization.finer={finer} does not divide a patch; expected 1, 2, 4, 8 or 16")
-        step, edge = PATCH // finer, PATCH // 2
-        moves = [edge + step * k - (PATCH - step) // 2 for k in range(finer)]  # even over a patch, 0 in the middle
-        around = F.pad(pictures, (edge, edge, edge, edge), mode="replicate")
-        height, width = pictures.shape[2:]
-        rows = [
-            torch.stack([self._places(around[:, :, y : y + height, x : x + width]) for x in moves], dim=3)
-            for y in moves
-        ]
-        return torch.stack(rows, dim=2).flatten(3, 4).flatten(1, 2)  # (N, h, s, w, s, D)
+        if not self.has_places:
+            return self.encode_video(pictures).patches
+        patches, grid = self._cut_video(pictures)
+        return self._alone(self.video_encoder.placed(patches, grid)).unflatten(1, grid)
 
     def embed_audio(self, audio: Tensor, times: Tensor) -> Tensor:
         """(B, S) at 16 kHz and (B, F) seconds to (B, F, D) of unit length."""
@@ -257,12 +242,6 @@ class CavMae(nn.Module):
         tokens = self.joint({name: encoder(encoder.placed(patches, grid))})[name]
         told = cast("Told", self.told[name])
         return Encoded(told(tokens)[0], told.patches(tokens).unflatten(1, grid))
-
-    def _places(self, pictures: Tensor) -> Tensor:
-        if not self.has_places:
-            return self.encode_video(pictures).patches
-        patches, grid = self._cut_video(pictures)
-        return self._alone(self.video_encoder.placed(patches, grid)).unflatten(1, grid)
 
     def _alone(self, placed: Tensor) -> Tensor:
         """The picture's patches (N, K, D) to what each says by itself, in the same order."""

@@ -5,12 +5,14 @@ Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. N inputs, C plan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
 from timm.layers import Mlp, resample_abs_pos_embed
 from torch import Tensor, nn
+
+from avsync.errors import AvsyncError
 
 PATCH = 16
 """Pixels of a side of a patch; also steps and bands of a spectrogram's."""
@@ -26,6 +28,30 @@ def unpatchify(patches: Tensor, grid: tuple[int, int]) -> Tensor:
     """The way back, from (N, P, 256 C) and (h, w) to (N, C, 16 h, 16 w)."""
     cut = patches.unflatten(1, grid).unflatten(3, (PATCH, PATCH, -1))  # (N, h, w, 16, 16, C)
     return cut.permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)
+
+
+def finely(look: Callable[[Tensor], Tensor], pictures: Tensor, finer: int) -> Tensor:
+    """Look several times, each time at the picture moved by another part of a patch.
+
+    Args:
+        look: From (N, C, 16 h, 16 w) to (N, h, w, D).
+        pictures: (N, C, 16 h, 16 w).
+        finer: s, how many looks each way: 1, 2, 4, 8 or 16.
+
+    Returns:
+        (N, s h, s w, D), evenly spaced; 1 is one look at the picture itself.
+
+    Raises:
+        AvsyncError: A patch is not of so many parts.
+    """
+    if finer < 1 or PATCH % finer:
+        raise AvsyncError(f"finer={finer} does not divide a patch; expected 1, 2, 4, 8 or 16")
+    step, edge = PATCH // finer, PATCH // 2
+    moves = [edge + step * k - (PATCH - step) // 2 for k in range(finer)]
+    around = F.pad(pictures, (edge, edge, edge, edge), mode="replicate")
+    height, width = pictures.shape[2:]
+    rows = [torch.stack([look(around[:, :, y : y + height, x : x + width]) for x in moves], dim=3) for y in moves]
+    return torch.stack(rows, dim=2).flatten(3, 4).flatten(1, 2)  # (N, h, s, w, s, D)
 
 
 def taken(tokens: Tensor, places: Tensor) -> Tensor:
