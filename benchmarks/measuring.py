@@ -101,7 +101,7 @@ def parts(file: Path, times: int) -> dict[str, tuple[float, float]]:
 def started(file: Path) -> float:
     """Wall seconds of the command, its start included."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "avsync.cli", "offset", str(file), "--checkpoint", "syncnet", "--json"]
+    command = [sys.executable, "-m", "avsync", "offset", str(file), "--checkpoint", "syncnet", "--json"]
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - start
 

@@ -59,7 +59,7 @@ def main() -> None:
         folder, out = Path(room) / "files", Path(room) / "rows.jsonl"
         bad = draw(folder, given.files)
         told = ["--crop", "none", "--checkpoint", "syncnet", "--workers", str(given.workers), "--out", str(out)]
-        command = [sys.executable, "-m", "avsync.cli", "offset", str(folder), *told]
+        command = [sys.executable, "-m", "avsync", "offset", str(folder), *told]
         start = time.monotonic()
         moments = sorted(random.Random(given.seed).sample(range(given.files // 10, 9 * given.files // 10), 2))
         for enough in moments:

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "avsync"
 ORDER = ["errors", "clock", "media", "faces", "synthetic", "data", "features", "models", "losses", "alignment",
          "evaluation", "training", "api",
-         "cli"]  # fmt: skip
+         "cli", "__main__"]  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -172,5 +172,5 @@ def test_no_run_yet_says_what_to_do(video, tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_is_installed():
-    done = run_python("-m", "avsync.cli", "offset", "--help")
+    done = run_python("-m", "avsync", "offset", "--help")
     assert done.returncode == 0 and "--checkpoint" in done.stdout

@@ -174,7 +174,7 @@ def mixed(tmp_path_factory):
 
 def command(folder: Path, out: Path) -> list[str]:
     told = ["--checkpoint", "syncnet", "--crop", "none", "--workers", "2", "--out", str(out)]
-    return [sys.executable, "-m", "avsync.cli", "offset", str(folder), *told]
+    return [sys.executable, "-m", "avsync", "offset", str(folder), *told]
 
 
 @pytest.mark.slow

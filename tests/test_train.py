@@ -88,7 +88,7 @@ def test_a_sweep_is_collected_into_one_table(mouth_data, tmp_path):
     rows = collect(tmp_path)
     assert ["model.optimizer.lr=0.001" in row["overrides"] for row in rows] == [True, False]
     assert ["model.optimizer.lr=0.002" in row["overrides"] for row in rows] == [False, True]
-    table = run_python("-m", "avsync.cli", "runs", tmp_path, "--csv", tmp_path / "all.csv")
+    table = run_python("-m", "avsync", "runs", tmp_path, "--csv", tmp_path / "all.csv")
     assert table.returncode == 0 and "0.002" in table.stdout
     assert len((tmp_path / "all.csv").read_text().splitlines()) == 3
 

@@ -156,7 +156,7 @@ def test_memory_is_that_of_the_window(checkpoint):
 
 
 def started(checkpoint, **given):
-    command = [sys.executable, "-m", "avsync.cli", "watch", "-", "--crop", "none", "--checkpoint", checkpoint]
+    command = [sys.executable, "-m", "avsync", "watch", "-", "--crop", "none", "--checkpoint", checkpoint]
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, **given
     )

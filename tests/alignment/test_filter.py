@@ -108,7 +108,7 @@ def test_finished_shards_are_not_scored_again(dirty, checkpoint, judged, tmp_pat
 def test_killed_at_any_moment_and_run_again_gives_the_same_table(dirty, checkpoint, tmp_path):
     def command(out):
         words = ["filter", dirty, "--checkpoint", checkpoint, "--out", out, "--workers", "1"]
-        return [sys.executable, "-m", "avsync.cli", *map(str, words)]
+        return [sys.executable, "-m", "avsync", *map(str, words)]
 
     subprocess.run(command(tmp_path / "whole.parquet"), check=True, capture_output=True)
     killed, parts = tmp_path / "killed.parquet", tmp_path / "killed.scores"
