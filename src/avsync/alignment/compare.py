@@ -74,7 +74,7 @@ def compare_embedded(video: Tensor, start: float, heard: np.ndarray, begin: int,
     waveform[: len(heard)] = torch.from_numpy(heard)
     voice = net.embed_audio(waveform[None].to(device))[0].cpu()
     first = clock.frames(start) - begin
-    distances = distance_matrix(video, voice, search, start=first)
+    distances = distance_matrix(net.centred(video), net.centred(voice), search, start=first)
     near = speech_near(speech_share(waveform), search)
     index = (torch.arange(len(video)) + first).clamp(0, len(near) - 1)
     return Compared(start, start + clock.seconds(len(video) + clock.WINDOW_FRAMES - 1), distances, near[index])
