@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from avsync.alignment.distances import distance_matrix
+from avsync.data.pairs import numbered
 from avsync.evaluation.protocols import SEARCH, OffsetScores
 from avsync.models.syncnet import SyncNet
 from avsync.training.module import NetworkTraining
-from avsync.training.objectives import numbered
 
 
 class SyncNetTraining(NetworkTraining):
