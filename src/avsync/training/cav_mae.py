@@ -40,6 +40,7 @@ class CavMaeTraining(NetworkTraining):
             sound's token with the best of them as well. The contrast is the mean of all of these.
         temporal_gap: Seconds from which on other frames of the same clip are negatives too; None leaves them out.
         init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
+        init_parts: Parts of the network that begin with it; none for all.
         freeze: Parts of the network that stay as they are.
         seed: Of the masks.
     """
@@ -58,10 +59,11 @@ class CavMaeTraining(NetworkTraining):
         global_local: bool = False,
         temporal_gap: float | None = None,
         init_from: str | None = None,
+        init_parts: Sequence[str] = (),
         freeze: Sequence[str] = (),
         seed: int = 0,
     ):
-        super().__init__(net, optimizer, scheduler, init_from, freeze)
+        super().__init__(net, optimizer, scheduler, init_from, init_parts, freeze)
         if temporal_gap is not None and net.audio_seconds is None:
             raise AvsyncError(
                 f"model.temporal_gap={temporal_gap} wants frames that hear different sounds; this network hears the "

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from avsync.alignment.distances import distance_matrix
+from avsync.data.pairs import numbered
 from avsync.evaluation.protocols import SEARCH, OffsetScores
 from avsync.models.syncnet import SyncNet
 from avsync.training.module import NetworkTraining
-from avsync.training.objectives import numbered
 
 
 class SyncNetTraining(NetworkTraining):
@@ -24,6 +24,7 @@ class SyncNetTraining(NetworkTraining):
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
         init_from: A checkpoint that the network starts with, or None.
+        init_parts: Parts of the network that start with it, such as ``audio_tower``; none for all.
         freeze: Parts of the network that stay as they are, such as ``video_tower``.
     """
 
@@ -34,9 +35,10 @@ class SyncNetTraining(NetworkTraining):
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
         init_from: str | None = None,
+        init_parts: Sequence[str] = (),
         freeze: Sequence[str] = (),
     ):
-        super().__init__(net, optimizer, scheduler, init_from, freeze)
+        super().__init__(net, optimizer, scheduler, init_from, init_parts, freeze)
         self.objective = objective
         self.scores = OffsetScores()
 
