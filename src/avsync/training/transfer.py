@@ -10,6 +10,7 @@ from torch import nn
 from avsync.models.cav_mae import CavMae
 from avsync.models.checkpoints import CheckpointError, load, read
 from avsync.models.mae_init import initialise_from_mae
+from avsync.models.vit import Positions
 
 SHOWN = 3
 """Tensors that an error names."""
@@ -18,10 +19,18 @@ SHOWN = 3
 def initialise(net: nn.Module, checkpoint: str) -> None:
     """Give ``net`` the weights of a checkpoint's network, all of them.
 
+    Positions on a grid of another size, of longer windows of sound or larger pictures, are interpolated as for encoding
+    such.
+
     Raises:
         CheckpointError: It is not one of avsync's, or the tensors of the two are not the same by name and shape.
     """
-    given, wanted = load(checkpoint)[0].state_dict(), net.state_dict()
+    source, ours = load(checkpoint)[0], dict(net.named_modules())
+    given, wanted = source.state_dict(), net.state_dict()
+    for name, part in source.named_modules():
+        place = ours.get(name)
+        if isinstance(part, Positions) and isinstance(place, Positions):
+            given[f"{name}.table"] = part(place.grid).detach()
     wrong = [f"{name} is missing" for name in wanted if name not in given]
     wrong += [f"{name} is not wanted" for name in given if name not in wanted]
     wrong += [
