@@ -48,6 +48,20 @@ class ShuffledShards(IterableDataset):
             yield from ({"url": url} for url in order[rank * workers + worker :: ranks * workers])
 
 
+def each_once(urls: list[str], ranks: int) -> list[Any]:
+    """Stages that give every shard once, shared out over ranks and workers: validation's.
+
+    Raises:
+        ShardError: There are fewer shards than ranks. One would have nothing to do, and DDP waits for all.
+    """
+    if len(urls) < ranks:
+        raise ShardError(
+            f"{len(urls)} shards of {Path(urls[0]).parent} cannot be shared by {ranks} devices; lower trainer.devices "
+            "or prepare with fewer clips a shard"
+        )
+    return [wds.SimpleShardList(urls), wds.split_by_node, wds.split_by_worker]
+
+
 class Mix:
     """Hold back ``size`` samples and hand out a random one of them for each that comes in."""
 
