@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from avsync import clock
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each
-from avsync.errors import AvsyncError
+from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each, pinned
+from avsync.cli.listed import named
+from avsync.cli.targets import targets
 
 EVERY = 5
 """Frames from one chance that is told to the next."""
@@ -32,22 +32,15 @@ def add(verbs: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-
-    several = len(options.files) != 1 or Path(options.files[0]).is_dir()
-    for name, out in (("--rttm", options.rttm), ("--video", options.video)):
-        if out and several and not Path(out).is_dir():
-            raise AvsyncError(f"{name} {out} is one file, several were given to measure: give a folder that exists")
-    given = {
-        "checkpoint": options.checkpoint,
-        "offset": None if options.offset is None else options.offset / 1000,
-        "rttm": options.rttm,
-        "video": options.video,
+    files = named(options.files, options.list, options.video)
+    written = {
+        "rttm": targets(files, options.rttm, "--rttm", ".rttm"),
+        "video": targets(files, options.video, "--video", ".mp4"),
     }
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
-    return each(options, partial(told, given), as_text)
+    pinned(options)
+    offset = None if options.offset is None else options.offset / 1000
+    given = {"checkpoint": options.checkpoint, "offset": offset, **written}
+    return each(options, partial(told, given), as_text, files=files)
 
 
 def told(given: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]:
@@ -60,15 +53,11 @@ def told(given: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]
     share = 0.5 if given["video"] else 1.0
     found = speakers(file, given["checkpoint"], offset=given["offset"], progress=lambda done: progress(share * done))
     if given["rttm"]:
-        with whole_file(_target(given["rttm"], file, ".rttm")) as partial_file:
-            partial_file.write_text(rttm(found), encoding="utf-8")
+        with whole_file(given["rttm"][file]) as partial_file:
+            partial_file.write_text(rttm(found), encoding="utf-8", errors="surrogateescape")
     if given["video"]:
-        draw_speakers(found, _target(given["video"], file, ".mp4"), lambda done: progress(share + share * done))
+        draw_speakers(found, given["video"][file], lambda done: progress(share + share * done))
     return as_json(found, checkpoint_of(given["checkpoint"]).name)
-
-
-def _target(out: str, file: str, suffix: str) -> Path:
-    return Path(out) / f"{Path(file).name}{suffix}" if Path(out).is_dir() else Path(out)
 
 
 def as_json(found: Any, checkpoint: str) -> dict[str, Any]:

@@ -20,13 +20,13 @@ SHOWN = 3
 def initialise(net: nn.Module, checkpoint: Path, names: Sequence[str] = ()) -> None:
     """Give ``net`` the weights of a checkpoint's network.
 
+    Positions on a grid of another size, of longer windows of sound or larger pictures, are interpolated as for encoding
+    such.
+
     Args:
         net: Any of :mod:`avsync.models`.
         checkpoint: Of a network of the same kind.
         names: Parts that are taken over, such as ``audio_tower``; the rest of ``net`` stays as it began. None for all.
-
-    Positions on a grid of another size, of longer windows of sound or larger pictures, are interpolated as for encoding
-    such.
 
     Raises:
         CheckpointError: It is not one of avsync's, or the tensors of the two are not the same by name and shape.
