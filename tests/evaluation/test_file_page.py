@@ -73,6 +73,18 @@ def test_the_row_is_what_its_schema_says_and_the_page_is_there(report, tmp_path,
     assert np.argmin(means) == 25 + 5
 
 
+def test_the_search_is_in_seconds(report, tmp_path):
+    path = mouth_file(tmp_path / "far.mkv", seconds=6.0, early=1.4)
+    verdicts = []
+    for search in ("1", "2"):
+        status, (row,), _ = report(path, "--page", tmp_path, "--search", search)
+        check_row("report", row)
+        data = data_of(tmp_path / "far.mkv.html")
+        assert status == 0 and data["search_ms"] == row["search_ms"] == 1000 * int(search)
+        verdicts.append(row["verdict"])
+    assert verdicts == ["undecided", "audio leads"] and abs(row["offset_ms"] - 1400) <= 20
+
+
 def test_names_are_words_and_no_markup(report, tmp_path):
     path = mouth_file(tmp_path / "<b>&it's.mp4", seconds=1.0)
     page = tmp_path / "page.html"
@@ -92,7 +104,7 @@ def test_a_file_without_an_answer_says_why_and_offers_no_fix(report, tmp_path):
     check_row("report", row)
     text = (tmp_path / "silent.mp4.html").read_text()
     assert status == 0 and row["verdict"] == "undecided"
-    assert "Undecided: there is no speech to compare" in text and "avsync fix" not in text
+    assert "Undecided: there is no speech that a face shows" in text and "avsync fix" not in text
 
 
 def test_a_linked_page_names_its_video_by_a_relative_path(report, tmp_path):

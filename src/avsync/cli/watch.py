@@ -12,7 +12,7 @@ from typing import Any
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
 from avsync.cli.inputs import add_measuring, pinned
-from avsync.cli.offset import numbers, words
+from avsync.cli.offset import LOOKED_FOR, add_search, numbers, words
 
 
 def add(verbs: Any) -> None:
@@ -26,6 +26,7 @@ def add(verbs: Any) -> None:
         "--patience", type=seconds, default=30.0, metavar="S", help="give a URL up when nothing comes for so long (30)"
     )
     add_measuring(watch)
+    add_search(watch, f"{LOOKED_FOR}; late sound at most two thirds of --window")
     watch.set_defaults(run=_run)
 
 
@@ -40,8 +41,8 @@ def _run(options: argparse.Namespace) -> int:
     from avsync.api import watch  # torch takes seconds: not for --help
 
     loaded = pinned(options)
-    given = {name: getattr(options, name) for name in ("crop", "window", "every", "min_chance", "patience")}
-    for reading in watch(options.source, options.checkpoint, **given):
+    named = ("crop", "window", "every", "search", "min_chance", "patience")
+    for reading in watch(options.source, options.checkpoint, **{name: getattr(options, name) for name in named}):
         row = as_json(reading, loaded.name)
         print(json.dumps(row) if options.json else as_text(row, options.min_chance), flush=True)
     return 0
