@@ -229,10 +229,17 @@ def test_one_network_measures_all_files_of_a_command(verb, video, capsys, tmp_pa
     assert all(row.get("checkpoint", "syncnet") == "syncnet" for row in rows)
 
 
+def hearing_ctrl_c():
+    """As in a terminal: who runs the tests in the background of a script has it ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+GROUP = {"start_new_session": True, "preexec_fn": hearing_ctrl_c, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+"""How a shell starts a command: in a group of its own, which Ctrl-C reaches."""
+
+
 def started(*arguments, **given):
-    """The command in a process and a group of its own, as a shell starts it."""
-    command = [sys.executable, "-m", "avsync", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **given)
+    return subprocess.Popen([sys.executable, "-m", "avsync", *map(str, arguments)], **GROUP, **given)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -244,7 +251,7 @@ def test_ctrl_c_is_status_130_and_no_traceback(tmp_path, workers):
     with started("fix", tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "out", "--offset", "9", *more) as process:
         with (tmp_path / "a.mp4").open("wb"):  # opens when it is being read, and says nothing
             os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
@@ -256,7 +263,7 @@ def test_ctrl_c_while_processes_start_is_no_traceback_of_theirs(tmp_path):
         "pool._Worker._start = interrupted; sys.exit(cli.main(sys.argv[1:]))"
     )
     given = ["fix", tmp_path / "a.mp4", tmp_path / "out.mp4", "--offset", "9", "--workers", "2"]
-    done = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, start_new_session=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, *given], check=False, timeout=120, **GROUP)
     assert (done.returncode, done.stderr) == (130, b"")
 
 
@@ -264,7 +271,7 @@ def test_who_reads_the_rows_may_go_away(video, tmp_path):
     with started("fix", video, tmp_path / "out.mp4", "--offset", "100") as process:
         process.stdout.close()
         err = process.stderr.read()
-        process.wait(60)
+        process.wait(120)
     assert process.returncode == 0 and err == b"" and (tmp_path / "out.mp4").exists()
 
 
@@ -273,5 +280,5 @@ def test_names_that_are_no_utf8_come_out_as_they_are(video, tmp_path):
     shutil.copy(video, os.fsdecode(name))
     strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}  # as it is everywhere but in the C locale
     with started("fix", os.fsdecode(name), tmp_path / "out.mp4", "--offset", "100", env=strict) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 0 and out.startswith(name + b": moved by timestamps") and err == b""
