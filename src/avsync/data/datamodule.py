@@ -27,11 +27,10 @@ from avsync.data.loading import (
     full_batches,
     loader,
     own_random,
-    paths,
     ranks,
 )
 from avsync.data.outline import bands, tiles
-from avsync.data.shards import Clip, Shards, decode_sample
+from avsync.data.shards import Clip, Shards, decode_sample, paths
 from avsync.data.speech import speech_share
 from avsync.data.verdicts import Verdicts
 

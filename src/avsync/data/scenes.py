@@ -25,11 +25,10 @@ from avsync.data.loading import (
     each_once,
     full_batches,
     loader,
-    paths,
     ranks,
 )
 from avsync.data.scene import EvenInstants, RandomInstants, SceneReader, Scenes, read_labels, stack_scenes
-from avsync.data.shards import ShardError, Shards
+from avsync.data.shards import ShardError, Shards, paths
 from avsync.errors import AvsyncError
 
 MEMORY = Path("/proc/meminfo")
