@@ -102,7 +102,7 @@ def test_an_undecided_file_is_left_and_the_status_says_so(command, early, tmp_pa
     assert command("fix", dubbed, out)[0] == 3
     write_video(dubbed, draw_mouth(301).frames, np.zeros_like(draw_mouth(302).audio))
     status, (row,), _ = command("fix", dubbed, out)
-    assert status == 3 and row["why"] == "no speech to compare" and not out.exists()
+    assert status == 3 and row["why"] == "no speech that a face shows" and not out.exists()
 
 
 def test_the_input_is_never_the_output(command, early, tmp_path):

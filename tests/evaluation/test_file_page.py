@@ -91,7 +91,7 @@ def test_a_file_without_an_answer_says_why_and_offers_no_fix(report, tmp_path):
     check_row("report", row)
     text = (tmp_path / "silent.mp4.html").read_text()
     assert status == 0 and row["verdict"] == "undecided"
-    assert "Undecided: there is no speech to compare" in text and "avsync fix" not in text
+    assert "Undecided: there is no speech that a face shows" in text and "avsync fix" not in text
 
 
 def test_a_linked_page_names_its_video_by_a_relative_path(report, tmp_path):

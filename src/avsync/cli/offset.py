@@ -63,7 +63,7 @@ def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
 def words(found: dict[str, Any], min_chance: float) -> str:
     """An answer of a file, a track or a moment."""
     if found["offset_ms"] is None:
-        return "undecided, no speech to compare"
+        return "undecided, no speech that a face shows"
     chance = found["chance"]
     decided = chance is None or chance >= min_chance
     said = "undecided"

@@ -47,7 +47,7 @@ LIMITS = {
 """Seconds by which the sound may lag (below 0) and lead (above), in ITU-R BT.1359-1 and EBU R37-2007."""
 
 LEAST = 0.5
-"""Share of a segment that a face must be followed for."""
+"""Share of a segment that a face must be followed for, and show speaking."""
 
 HOW_TO_LSE = "for LSE-C and LSE-D: avsync import syncnet_v2.model V2.ckpt, then --lse V2.ckpt (or --checkpoint V2.ckpt)"
 
@@ -85,7 +85,7 @@ class Score:
 
     Attributes:
         file: As given.
-        segments: In order; a second without speech or a face has none.
+        segments: In order; a second without speech that a face shows has none.
         lse: LSE of every face of at least six frames, longest first; None without the released network.
         settings: What makes the numbers comparable.
         min_chance: Segments less likely right are undecided.
@@ -199,11 +199,11 @@ def segments(
     near = speech_near(speech, SEARCH)
     for face in faces:
         distances = distance_matrix(face.video, sound, SEARCH, start=face.first)
-        weight = near[(torch.arange(len(face.video)) + face.first).clamp(max=len(near) - 1)]
+        weight = face.shown * near[(torch.arange(len(face.video)) + face.first).clamp(max=len(near) - 1)]
         for number in range(face.first // frames, -(-face.end // frames)):
             first = max(0, number * frames - face.first)
             rows = slice(first, number * frames - face.first + windows)
-            if len(weight[rows]) < LEAST * windows:
+            if face.shown[rows].sum() < LEAST * windows:
                 continue
             found = estimate(distances[rows], weight[rows])
             spoken = 0.0 if found is None else _spoken(speech, face.first + first - found.frames, len(weight[rows]))
