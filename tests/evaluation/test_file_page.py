@@ -72,6 +72,18 @@ def test_the_row_is_what_its_schema_says_and_the_page_is_there(report, tmp_path,
     assert np.argmin(means) == 25 + 5
 
 
+def test_the_search_is_in_seconds(report, tmp_path):
+    path = mouth_file(tmp_path / "far.mkv", seconds=6.0, early=1.4)
+    verdicts = []
+    for search in ("1", "2"):
+        status, (row,), _ = report(path, "--page", tmp_path, "--search", search)
+        check_row("report", row)
+        data = data_of(tmp_path / "far.mkv.html")
+        assert status == 0 and data["search_ms"] == row["search_ms"] == 1000 * int(search)
+        verdicts.append(row["verdict"])
+    assert verdicts == ["undecided", "audio leads"] and abs(row["offset_ms"] - 1400) <= 20
+
+
 def test_names_are_words_and_no_markup(report, tmp_path):
     path = mouth_file(tmp_path / "<b>&it's.mp4", seconds=1.0)
     page = tmp_path / "page.html"

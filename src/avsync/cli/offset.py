@@ -19,11 +19,19 @@ def add(verbs: Any) -> None:
     offset = verbs.add_parser("offset", help="measure how far the sound is from the picture")
     add_inputs(offset)
     add_measuring(offset)
-    offset.add_argument(
-        "--search", type=reach, default=SEARCH, metavar="SECONDS",
-        help=f"largest offset to look for, either way (default {SEARCH:g}, at most {WIDEST:g})",
-    )  # fmt: skip
+    add_search(offset)
     offset.set_defaults(run=_run)
+
+
+LOOKED_FOR = "largest offset to look for, either way"
+
+
+def add_search(parser: argparse.ArgumentParser, what: str = LOOKED_FOR, default: float = SEARCH) -> None:
+    """The argument of a verb that looks for offsets."""
+    parser.add_argument(
+        "--search", type=reach, default=default, metavar="SECONDS",
+        help=f"{what} (default {default:g}, at most {WIDEST:g})",
+    )  # fmt: skip
 
 
 def reach(text: str) -> float:
@@ -79,7 +87,7 @@ def _percent(chance: float) -> str:
 
 
 def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, Any]:
-    """What a program reads; offsets are positive when the audio is early, null when there was nothing to compare."""
+    """What a program reads; positive: audio early, null: nothing to compare. It goes by the verdict."""
     return {
         "file": result.file,
         "checkpoint": checkpoint,

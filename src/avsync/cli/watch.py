@@ -15,7 +15,7 @@ from typing import Any
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
 from avsync.cli.inputs import add_measuring
-from avsync.cli.offset import numbers, words
+from avsync.cli.offset import LOOKED_FOR, add_search, numbers, words
 
 INTERRUPTED = 130
 
@@ -31,6 +31,7 @@ def add(verbs: Any) -> None:
         "--patience", type=seconds, default=30.0, metavar="S", help="give a URL up when nothing comes for so long (30)"
     )
     add_measuring(watch)
+    add_search(watch, f"{LOOKED_FOR}; late sound at most two thirds of --window")
     watch.set_defaults(run=_run)
 
 
@@ -45,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     from avsync.api import checkpoint_of, watch  # torch takes seconds: not for --help
 
     loaded = checkpoint_of(options.checkpoint)
-    named = ("crop", "window", "every", "min_chance", "patience")
+    named = ("crop", "window", "every", "search", "min_chance", "patience")
     try:
         if not options.json:
             print(f"checkpoint: {loaded.name}", flush=True)
