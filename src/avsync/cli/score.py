@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 from typing import Any
 
@@ -41,8 +42,8 @@ def _run(options: argparse.Namespace) -> int:
             print(HOW_TO_LSE)
     means = Means()
     status = each(options, partial(scored, given), as_text, means.add)
-    if not options.json and means.files > 1:
-        print(means.text())
+    if means.files > 1:
+        print(means.text(), file=sys.stderr if options.json else sys.stdout)  # with --json every line there is a row
     return status
 
 
@@ -110,7 +111,6 @@ def as_json(found: Any) -> dict[str, Any]:
 
 def as_text(row: dict[str, Any]) -> str:
     """What a person reads: the numbers, the limits of perception, and what makes them comparable."""
-    used = row["settings"]
     parts = [
         f"score {_told(row['score'])}",
         f"aligned {_told(row['aligned'])} of {len(row['segments'])} segments, decided {_told(row['decided'])}",
@@ -118,13 +118,21 @@ def as_text(row: dict[str, Any]) -> str:
     if row["lse_d"] is not None:
         parts.append(f"LSE-D {row['lse_d']:.3f}, LSE-C {row['lse_c']:.3f}")
     limits = ", ".join(f"{name} {_told(value)}" for name, value in row["within"].items())
-    settings = (
-        f"{used['network']}, crop {used['crop']}, {used['fps']} fps, {used['sample_rate']} Hz, "
-        f"search ±{used['search_frames']} frames, tolerance ±{used['tolerance_frames']}, "
-        f"segments of {used['segment_seconds']:g} s"
+    return f"{row['file']}: {'; '.join(parts)}\n  within {limits}\n  by {_settings(row['settings'])}"
+
+
+def _settings(used: dict[str, Any]) -> str:
+    """What makes the numbers comparable."""
+    said = (
+        f"{used['network']} (weights {used['weights']}), avsync {used['avsync']}, crop {used['crop']}, "
+        f"{used['fps']} fps, {used['sample_rate']} Hz, search ±{used['search_frames']} frames, "
+        f"tolerance ±{used['tolerance_frames']}, segments of {used['segment_seconds']:g} s, "
+        f"decided from a chance of {used['min_chance']:g}"
     )
-    by = f", LSE by {used['lse_network']}" if used["lse_network"] else ""
-    return f"{row['file']}: {'; '.join(parts)}\n  within {limits}\n  by {settings}{by}"
+    if used["lse_network"] is None:
+        return said
+    crops = "the picture as given" if used["lse_crop"] == "given" else "avsync's crops, not the released pipeline's"
+    return f"{said}\n  LSE by {used['lse_network']} (weights {used['lse_weights']}), on {crops}"
 
 
 def _told(value: float | None) -> str:

@@ -8,14 +8,16 @@ there. Segments of which less than half is speech do not count, the others weigh
 - **aligned**: the share of speech in segments whose answer is within ±1 frame of 0, sure or not. Chance is 3 in 31.
 - **within**: the share of decided speech inside limits of human perception.
 
-LSE-C and LSE-D are SyncNet's confidence and distance by its released code's rules, see :mod:`avsync.evaluation.lse`;
-they compare only between the same weights.
+What a face does not show (a photograph, a head in profile) weighs nothing. LSE-C and LSE-D are SyncNet's confidence and
+distance by its released code's rules, see :mod:`avsync.evaluation.lse`; they compare only between the same weights and
+the same crops: avsync's own faces are not cropped as the released pipeline's are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from avsync.evaluation.lse import Lse, lse_of_embeddings
 from avsync.evaluation.protocols import SEARCH, SPEECH_SHARE
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.sound import Sound
-from avsync.models.checkpoints import build
+from avsync.models.checkpoints import build, fingerprint
 from avsync.models.imports import SYNCNET_V2
 from avsync.models.syncnet import SyncNet
 
@@ -171,15 +173,40 @@ def score_file(  # noqa: PLR0913  what makes scores comparable is said in one ca
         )
     sound, speech = embed_sound(path, net, torch.float32)
     faces = embed_faces(path, net, crop=crop, dtype=torch.float32, progress=progress)
-    settings = {"network": network, "crop": crop, "fps": clock.FPS, "sample_rate": clock.SAMPLE_RATE,
-                "search_frames": SEARCH, "tolerance_frames": TOLERANCE, "segment_seconds": segment,
-                "lse_network": lse[1] if lse else None}  # fmt: skip
-    measured = segments(faces, sound, speech, clock.frames(segment), Chance.of(calibration))
+    chance = Chance.of(calibration)
+    measured = segments(faces, sound, speech, clock.frames(segment), chance)
     scored = None
     if lse is not None:
         seen = faces if lse[0] is net else embed_faces(path, lse[0], crop=crop, dtype=torch.float32, progress=progress)
         scored = lse_of_faces(path, lse[0], seen)
+    settings = {"crop": crop, "segment_seconds": segment, "min_chance": min_chance}
+    settings |= _told_of((net, network), chance) | _told_of_lse(lse, crop)
     return Score(str(path), measured, scored, settings, min_chance)
+
+
+def _told_of(own: tuple[SyncNet, str], chance: Chance | None) -> dict[str, Any]:
+    """What numbers depend on beside what was asked for."""
+    return {
+        "avsync": version("avsync"),
+        "network": own[1],
+        "weights": fingerprint(own[0]),
+        "calibration": None if chance is None else asdict(chance),
+        "fps": clock.FPS,
+        "sample_rate": clock.SAMPLE_RATE,
+        "search_frames": SEARCH,
+        "tolerance_frames": TOLERANCE,
+    }
+
+
+def _told_of_lse(lse: tuple[SyncNet, str] | None, crop: str) -> dict[str, Any]:
+    """What LSE depends on; its crops are the released pipeline's only where such were given."""
+    if lse is None:
+        return dict.fromkeys(("lse_network", "lse_weights", "lse_crop"))
+    return {
+        "lse_network": lse[1],
+        "lse_weights": fingerprint(lse[0]),
+        "lse_crop": "given" if crop == "none" else "avsync",
+    }
 
 
 def segments(
