@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 
 import torch
 from torch import Tensor, nn
 
-STATE = """
+from tables import tensors
+
+STATE = tensors("""
 modality_{a,v} 1x1x768
 pos_embed_a 1x208x768
 pos_embed_v 1x196x768
@@ -47,29 +48,8 @@ decoder_pred_a.weight 256x512
 decoder_pred_a.bias 256
 decoder_pred_v.weight 768x512
 decoder_pred_v.bias 768
-"""
-"""The released CAV-MAE Sync's 650 tensors: {a,b} is a or b, #3 is 0, 1 or 2."""
-
-
-def released_state() -> dict[str, tuple[int, ...]]:
-    """Names and shapes."""
-    state = {}
-    for line in STATE.split("\n")[1:-1]:
-        pattern, shape = line.split()
-        state |= {name: tuple(map(int, shape.split("x"))) for name in expanded(pattern)}
-    return state
-
-
-def expanded(pattern: str) -> list[str]:
-    choice = re.search(r"\{([^}]*)\}", pattern)
-    count = re.search(r"#(\d+)", pattern)
-    if choice:
-        parts = [pattern[: choice.start()] + one + pattern[choice.end() :] for one in choice[1].split(",")]
-    elif count:
-        parts = [pattern[: count.start()] + str(n) + pattern[count.end() :] for n in range(int(count[1]))]
-    else:
-        return [pattern]
-    return [name for part in parts for name in expanded(part)]
+""")
+"""The released CAV-MAE Sync's 650 tensors."""
 
 
 class Attention(nn.Module):

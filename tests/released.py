@@ -8,6 +8,39 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tables import tensors
+
+STATE = tensors("""
+netcnnaud.0.weight 64x1x3x3
+netcnnaud.4.weight 192x64x3x3
+netcnnaud.8.weight 384x192x3x3
+netcnnaud.11.weight 256x384x3x3
+netcnnaud.14.weight 256x256x3x3
+netcnnaud.18.weight 512x256x5x4
+netcnnaud.{0.bias,1.weight,1.bias,1.running_mean,1.running_var} 64
+netcnnaud.{4.bias,5.weight,5.bias,5.running_mean,5.running_var} 192
+netcnnaud.{8.bias,9.weight,9.bias,9.running_mean,9.running_var} 384
+netcnnaud.{11.bias,12.weight,12.bias,12.running_mean,12.running_var} 256
+netcnnaud.{14.bias,15.weight,15.bias,15.running_mean,15.running_var} 256
+netcnnaud.{18.bias,19.weight,19.bias,19.running_mean,19.running_var} 512
+netcnnaud.{1,5,9,12,15,19}.num_batches_tracked
+netcnnlip.0.weight 96x3x5x7x7
+netcnnlip.4.weight 256x96x1x5x5
+netcnnlip.{8,11,14}.weight 256x256x1x3x3
+netcnnlip.18.weight 512x256x1x6x6
+netcnnlip.{0.bias,1.weight,1.bias,1.running_mean,1.running_var} 96
+netcnnlip.{4,8,11,14}.bias 256
+netcnnlip.{5,9,12,15}.{weight,bias,running_mean,running_var} 256
+netcnnlip.{18.bias,19.weight,19.bias,19.running_mean,19.running_var} 512
+netcnnlip.{1,5,9,12,15,19}.num_batches_tracked
+{netfcaud,netfclip}.0.weight 512x512
+{netfcaud,netfclip}.{0.bias,1.weight,1.bias,1.running_mean,1.running_var} 512
+{netfcaud,netfclip}.1.num_batches_tracked
+{netfcaud,netfclip}.3.weight 1024x512
+{netfcaud,netfclip}.3.bias 1024
+""")
+"""The released file's 102 tensors."""
+
 SIZE = 224
 SHIFT = 15
 

@@ -54,8 +54,12 @@ def test_the_voice_is_the_left_ones_then_nobodys(scene, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_several_files_need_a_folder(scene, tmp_path, capsys):
-    given = ["speakers", str(scene), str(scene), "--checkpoint", "syncnet", "--rttm", str(tmp_path / "one.rttm")]
-    assert cli.main(given) == 2 and "give a folder" in capsys.readouterr().err
+    given = ["speakers", str(scene), str(tmp_path / scene.name), "--checkpoint", "syncnet"]
+    for option in ("--rttm", "--video"):
+        assert cli.main([*given, option, str(tmp_path / "one")]) == 2
+        assert "give a folder" in capsys.readouterr().err
+        assert cli.main([*given, option, str(tmp_path)]) == 2
+        assert "would both be written to" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -8,15 +8,18 @@ from hydra.utils import instantiate
 from avsync.data.augment import Augment
 from avsync.data.effects.picture import Blur, Camera, Warp
 from avsync.data.effects.sound import Noise
-from avsync.features.video import MouthFrames
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 
 
+def composed(*overrides: str):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("train", ["data=shards", *overrides])
+
+
 def choice(name: str, *overrides: str) -> Augment:
     """One of configs/data/augment."""
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return instantiate(compose("train", ["data=shards", f"data/augment={name}", *overrides]).data.augment)
+    return instantiate(composed(f"data/augment={name}", *overrides).data.augment)
 
 
 @pytest.fixture
@@ -75,17 +78,23 @@ def test_a_region_is_what_it_would_be_in_the_whole_and_the_rest_is_black():
         torch.manual_seed(0)
         drawn.append(Augment(warp=Warp(shift=0.1), region=region).picture(planes))
     whole, part = drawn
-    assert torch.allclose(part[:, :, 39:87, 24:72], whole[:, :, 39:87, 24:72], atol=1e-3)
-    part[:, :, 39:87, 24:72] = 0
+    assert torch.allclose(part[:, :, 39:88, 24:72], whole[:, :, 39:88, 24:72], atol=1e-3)
+    part[:, :, 39:88, 24:72] = 0
     assert not part.any()
 
 
-def test_the_default_region_is_what_the_network_looks_at():
-    frames = torch.randint(0, 256, (1, 3, 96, 96, 1)).float()
-    hidden = frames.clone()
-    rows, columns = choice("light").seen(96, 96)
-    hidden[:, :, rows, columns] = 0
-    assert torch.equal(MouthFrames()(frames), MouthFrames()(frames - hidden))
+@pytest.mark.parametrize("name", ["light", "strong"])
+@pytest.mark.parametrize("side", [96, 112, 222, 224])
+@pytest.mark.parametrize("model", ["syncnet", "syncnet_2016", "syncnet_v2"])
+def test_but_for_the_effects_training_sees_what_measuring_sees(model, side, name):
+    """Region and planes of a model's augmentation hold all that its network looks at, in clips of any size."""
+    cfg = composed(f"model={model}", f"data/augment={name}")
+    features = instantiate(cfg.model.net.video_features)
+    effects = {"warp": None, "picture": None, "speed": None, "voices": None, "sound": None}
+    frames = torch.randint(0, 256, (1, 2, side, side, 3), generator=torch.Generator().manual_seed(side))
+    batch = {"frames": frames, "audio": torch.zeros(1, 1280), "key": ["a"]}
+    augmented = instantiate(cfg.data.augment, **effects)(batch)["frames"]
+    assert torch.allclose(features(augmented), features(frames.float()), atol=1e-3)
 
 
 def test_light_is_made_of_what_it_says():

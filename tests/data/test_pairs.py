@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from avsync.data.pairs import TOLERANCE, Hardness, draw_pairs, time_targets
+from avsync.data.pairs import TOLERANCE, Hardness, draw_pairs, numbered, time_targets
 
 CPU = torch.device("cpu")
 
@@ -97,3 +97,7 @@ def test_hardness_rises_in_a_line_and_stays():
     hardness = Hardness(start=0.2, end=0.8, over=0.5)
     assert [hardness.near(x) for x in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([0.2, 0.5, 0.8, 0.8])
     assert Hardness(start=0.2, end=0.8, over=0.0).near(0.0) == 0.8
+
+
+def test_numbers_of_clips():
+    assert numbered(["a", "b", "a", "c"]).tolist() == [0, 1, 0, 3]

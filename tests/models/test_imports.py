@@ -7,8 +7,10 @@ import torch
 
 from avsync import cli
 from avsync.media.write import write_video
+from avsync.models.checkpoints import build
+from avsync.models.imports import SYNCNET_V2
 from mouths import draw_mouth
-from released import Released
+from released import STATE, Released
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,13 @@ def run(state, tmp_path, capsys):
         return status, *capsys.readouterr()
 
     return imported
+
+
+def test_every_tensor_released_has_its_place_and_shape(state):
+    with torch.device("meta"):
+        ours = build(SYNCNET_V2.net).state_dict()
+    assert {SYNCNET_V2.theirs(name): tuple(tensor.shape) for name, tensor in ours.items()} == STATE
+    assert {name: tuple(tensor.shape) for name, tensor in state.items()} == STATE and len(STATE) == 102
 
 
 def test_what_was_imported_measures(run, state, tmp_path, capsys):

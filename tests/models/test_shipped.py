@@ -14,6 +14,7 @@ import torch
 
 import avsync
 from avsync import cli
+from avsync.media.remux import shift_audio
 from avsync.media.write import write_video
 from avsync.models import checkpoints
 from avsync.models.checkpoints import CheckpointError
@@ -63,6 +64,25 @@ def test_an_exported_checkpoint_is_the_same_network_with_its_calibration(best, e
     assert sum(path.stat().st_size for path in exported.iterdir()) < 8e6
 
 
+def test_of_several_the_mean_is_exported_without_a_calibration(best, tmp_path, capsys):
+    other = avsync.load(best).net
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(2.0)
+    content = checkpoints.read(best)
+    moved = {f"net.{name}": value for name, value in other.state_dict().items()}
+    checkpoints.save(content | {"state_dict": moved}, tmp_path / "other.ckpt")
+    assert cli.main(["export", str(best), str(tmp_path / "other.ckpt"), str(tmp_path / "mean")]) == 0
+    mean, one = avsync.load(tmp_path / "mean"), avsync.load(best)
+    assert mean.calibration == {} and one.calibration
+    for had, has in zip(one.net.parameters(), mean.net.parameters(), strict=True):
+        assert torch.allclose(has, had + 1.0, atol=1e-4)
+    small = {name: value[..., :1] if value.ndim else value for name, value in moved.items()}
+    checkpoints.save(content | {"state_dict": small}, tmp_path / "small.ckpt")
+    assert cli.main(["export", str(best), str(tmp_path / "small.ckpt"), str(tmp_path / "none")]) == 2
+    assert "is another network" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
 def test_half_precision_halves_the_bytes_and_hardly_moves_an_embedding(best, exported, tmp_path):
     assert cli.main(["export", str(best), str(tmp_path / "half"), "--half"]) == 0
     size, half = ((folder / "model.safetensors").stat().st_size for folder in (exported, tmp_path / "half"))
@@ -82,11 +102,23 @@ def test_names_that_ship(package):
 
 
 def test_what_ships_now_is_small_calibrated_and_has_a_card():
+    assert "syncnet" in avsync.models()
     for name in avsync.models():
         loaded = avsync.load(name)
         files = (ROOT / "src" / "avsync" / "pretrained" / name).iterdir()
         assert "chance" in loaded.calibration and len(loaded.card) > 500
         assert sum(path.stat().st_size for path in files) <= 8e6
+
+
+def test_what_ships_now_measures(tmp_path):
+    """A drawn talker whose sound comes 200 ms early."""
+    pytest.importorskip("espeakng_loader")
+    from avsync.synthetic.fixtures import tiny_talkers
+
+    (talker,) = tiny_talkers(tmp_path, 1, 4.0, seed=11)
+    shift_audio(talker, tmp_path / "early.mkv", -0.2)
+    found = avsync.offset(tmp_path / "early.mkv", "syncnet")
+    assert found.verdict == "audio leads" and found.estimate.offset == pytest.approx(0.2, abs=0.04)
 
 
 def test_offset_without_a_run_measures_with_the_one_that_ships(package, tmp_path, monkeypatch, capsys):
@@ -134,6 +166,35 @@ def test_what_a_hub_does_not_have_is_one_line(hub):
     with pytest.raises(CheckpointError, match=r"some.one/sync-net at v9 cannot be fetched \(nothing there\)") as caught:
         avsync.load("some.one/sync-net", "v9")
     assert "\n" not in str(caught.value)
+
+
+FETCHED = """
+import avsync
+from avsync.models.checkpoints import CheckpointError
+loaded = avsync.load("hub:some.one/sync-net@v1.0")
+print(loaded.name, loaded.card.strip(), loaded.net.face_size, "chance" in loaded.calibration)
+try:
+    avsync.load("some.one/sync-net@v2.0")
+except CheckpointError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    "network", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}], ids=["off", "down"]
+)
+def test_what_was_fetched_once_works_offline(exported, network, tmp_path, monkeypatch):
+    """From the cache as huggingface_hub itself keeps it, told to be offline or with nobody who answers."""
+    repository, commit = tmp_path / "models--some.one--sync-net", "0123456789abcdef0123456789abcdef01234567"
+    shutil.copytree(exported, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "v1.0").write_text(commit)
+    for name, value in {"HF_HUB_CACHE": str(tmp_path), **network}.items():
+        monkeypatch.setenv(name, value)
+    done = run_python("-c", FETCHED)
+    found, wrong = done.stdout.splitlines()
+    assert found == "hub:some.one/sync-net@v1.0 # Mouths 96 True" and done.stderr == ""
+    assert wrong.startswith("some.one/sync-net at v2.0 cannot be fetched")
 
 
 @pytest.mark.parametrize("name", ["runs/typo", "syncnett", "a/b/c.ckpt", "", "hub:syncnet", "https://x.org/y@z"])

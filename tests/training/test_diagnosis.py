@@ -15,9 +15,11 @@ from avsync.data.datamodule import cut, stack
 from avsync.data.outline import bands
 from avsync.data.pairs import Hardness
 from avsync.data.shards import Clip
+from avsync.data.verdicts import CORRECTED, write_table
 from avsync.training.diagnosis import Diagnosis, NotFiniteError
 from avsync.training.objectives import Contrastive, CosineEntropy, TimeMatching
 from avsync.training.syncnet import SyncNetTraining
+from conftest import run_python
 from mouths import draw_mouth
 
 LENGTH = 50
@@ -43,6 +45,9 @@ class Towers(nn.Module):
 
     def embed_video(self, tiles):
         return self._embedded(self.video, tiles)
+
+    def centred(self, embeddings):
+        return embeddings
 
     def embed_audio(self, levels):
         return self._embedded(self.audio, levels)
@@ -189,11 +194,32 @@ def test_only_clips_told_apart(healthy, tmp_path):
     assert set(found) == {"clips"} and "only clips are told apart" in found["clips"]
 
 
-def test_sounds_of_other_clips(tmp_path):
-    """Nothing to be learned, and none of the other causes: the numbers are told."""
+@pytest.mark.parametrize(
+    ("objective", "chance"), [(TimeMatching(), "3.785"), (CosineEntropy(), "0.693"), (Contrastive(), "0.125")]
+)
+def test_sounds_of_other_clips(objective, chance, tmp_path):
+    """Nothing to be learned, and none of the other causes: the numbers are told, once a scale has found its place."""
     data = changed(batches(clips(range(160))), bands=lambda levels: levels.roll(3, dims=0).roll(20, dims=1))
-    found = trained(tmp_path, data, steps=80).found
-    assert set(found) == {"chance"} and "3.785" in found["chance"] and "are these the right sounds?" in found["chance"]
+    found = trained(tmp_path, data, objective=objective, steps=140).found
+    assert set(found) == {"chance"} and "are these the right sounds?" in found["chance"]
+    assert f"is that of knowing nothing ({chance})" in found["chance"]
+
+
+def test_a_run_on_sound_that_was_moved_says_by_how_much(mouth_data, tmp_path):
+    """Through ``train.py``: shards, a table that takes sound off its place, and the file in the run's folder."""
+    rows = [{"key": f"mouth{seed:04d}", "verdict": CORRECTED, "offset": -8} for seed in range(40)]
+    write_table(tmp_path / "moved.parquet", rows)
+    towers = [f"model.net.{tower}_tower.widths=[8,8,8]" for tower in ("video", "audio")]
+    done = run_python(
+        "train.py", "model=syncnet", *mouth_data, *towers, f"data.verdicts={tmp_path}/moved.parquet",
+        "data.segments_per_clip=4", "trainer.max_epochs=1", "+trainer.limit_train_batches=8",
+        f"paths.runs={tmp_path}/runs",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (said,) = tmp_path.glob("runs/*/diagnosis.json")
+    found = json.loads(said.read_text())
+    assert set(found) == {"out_of_sync"} and "audio leads video by 320 ms (+8 frames)" in found["out_of_sync"]
+    assert found["out_of_sync"] in done.stdout + done.stderr
 
 
 def test_each_cause_is_said_once_in_one_line(healthy, tmp_path, caplog):

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from avsync.data.pairs import Hardness
-from avsync.training.objectives import Contrastive, CosineEntropy, TimeMatching, numbered
+from avsync.training.objectives import Contrastive, CosineEntropy, TimeMatching
 
 EVERY = [
     Contrastive(),
@@ -57,10 +57,6 @@ def test_chance_is_the_loss_of_knowing_nothing(objective, clips, windows):
     angle = torch.tensor(math.pi / 2 if isinstance(objective, CosineEntropy) else 2 * math.asin(0.25))
     audio[..., 0], audio[..., 1] = angle.cos(), angle.sin()  # half the margin apart, or the threshold's cosine
     assert objective(video, audio).item() == pytest.approx(objective.chance(clips, windows), rel=1e-3)
-
-
-def test_numbers_of_clips():
-    assert numbered(["a", "b", "a", "c"]).tolist() == [0, 1, 0, 3]
 
 
 def test_negatives_come_nearer_as_training_goes_on():

@@ -7,6 +7,7 @@ import torch
 from avsync.data.datamodule import cut, stack
 from avsync.models import checkpoints
 from avsync.models.checkpoints import FORMAT, CheckpointError
+from avsync.models.shipped import export
 from avsync.training.objectives import TimeMatching
 from avsync.training.syncnet import SyncNetTraining
 from mouths import draw_mouth
@@ -58,6 +59,34 @@ def test_it_begins_with_the_weights_given(checkpoint):
     given = checkpoints.load(checkpoint)[0].state_dict()
     assert all(torch.equal(value, given[name]) for name, value in module(init_from=checkpoint).net.state_dict().items())
     assert not all(torch.equal(value, given[name]) for name, value in module().net.state_dict().items())
+
+
+def test_a_name_that_ships_and_a_folder_will_do(checkpoint, tmp_path, monkeypatch):
+    """What ``avsync.load`` takes; names that ship are looked up where they are installed."""
+    export(checkpoint, tmp_path / "pretrained" / "small")
+    monkeypatch.setattr("avsync.models.PRETRAINED", tmp_path / "pretrained")
+    given = checkpoints.load(checkpoint)[0].state_dict()
+    for name in ("small", str(tmp_path / "pretrained" / "small")):
+        begun = module(init_from=name).net.state_dict()
+        assert all(torch.equal(value, given[name]) for name, value in begun.items())
+    with pytest.raises(CheckpointError, match=r"smal is not a file and not a name that ships \(small\)"):
+        module(init_from="smal")
+
+
+def test_one_tower_is_taken_over_into_a_network_that_differs_elsewhere(checkpoint):
+    given = checkpoints.load(checkpoint)[0].state_dict()
+    other = config()
+    other["video_tower"]["depths"] = [2, 2, 1]
+    net, fresh = checkpoints.build(other), checkpoints.build(other)
+    fresh.load_state_dict(net.state_dict())
+    SyncNetTraining(net, TimeMatching(), torch.optim.SGD, init_from=checkpoint, init_parts=["audio_tower"]).setup("fit")
+    for name, value in net.state_dict().items():
+        expected = given if name.startswith("audio_tower.") else fresh.state_dict()
+        assert torch.equal(value, expected[name]), name
+    with pytest.raises(CheckpointError, match="model.init_parts names 'lips'"):
+        module(init_from=checkpoint, init_parts=["lips"])
+    with pytest.raises(CheckpointError, match="give model.init_from"):
+        module(init_parts=["audio_tower"])
 
 
 def test_frozen_parts_stay_and_the_others_learn(checkpoint):

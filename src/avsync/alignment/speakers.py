@@ -18,8 +18,8 @@ from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.models.syncnet import SyncNet
 
 SEARCH = 15
-"""Frames of 40 ms that are tried to either side unless told otherwise. Within ±1 s more dubbed voices find a face that
-they seem to be of (experiments/speakers.md)."""
+"""Frames of 40 ms that are tried to either side unless told otherwise: among those of ±1 s more dubbed voices found a
+face that they seemed to be of (experiments/speakers.md)."""
 
 PAUSE = 0.4
 """Seconds without sound that end a turn; in shorter ones people breathe."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from avsync import clock
-from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, pinned
 from avsync.cli.offset import add_search
 
 
@@ -40,11 +40,7 @@ def following(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
+    pinned(options)
     return each(options, partial(measured, following(options)), as_text)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
-from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, pinned
 
 SEARCH, WIDEST = 1.0, 30.0
 """Seconds."""
@@ -42,13 +42,8 @@ def reach(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    given = {name: getattr(options, name) for name in ("crop", "min_chance", "search")}
-    given["checkpoint"] = options.checkpoint = loaded.name  # a training may end before the last file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
+    pinned(options)
+    given = {name: getattr(options, name) for name in ("checkpoint", "crop", "min_chance", "search")}
     return each(options, partial(measured, given), partial(as_text, min_chance=options.min_chance))
 
 

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, add_measuring, each
+from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, add_measuring, each, pinned
 
 MEANS = ("score", "aligned", "decided", "lse_d", "lse_c")
 
@@ -25,21 +25,12 @@ def add(verbs: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-    from avsync.evaluation.score import HOW_TO_LSE, is_released
+    from avsync.evaluation.score import HOW_TO_LSE, is_released  # torch takes seconds: not for --help
 
-    given = {
-        "checkpoint": options.checkpoint,
-        "lse": options.lse,
-        "crop": options.crop,
-        "min_chance": options.min_chance,
-        "segment": options.segment,
-    }
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
-        if not options.lse and not is_released(loaded.net):
-            print(HOW_TO_LSE)
+    loaded = pinned(options)
+    if not options.json and not options.lse and not is_released(loaded.net):
+        print(HOW_TO_LSE)
+    given = {name: getattr(options, name) for name in ("checkpoint", "lse", "crop", "min_chance", "segment")}
     means = Means()
     status = each(options, partial(scored, given), as_text, means.add)
     if means.files > 1:

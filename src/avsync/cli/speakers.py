@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import SURE
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each, share
+from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each, pinned, share
+from avsync.cli.listed import named
 from avsync.cli.offset import add_search
-from avsync.errors import AvsyncError
+from avsync.cli.targets import targets
 
 SEARCH = 0.6
 """Seconds: ±1 s were measured too, and dubbed voices more often taken for a face's (experiments/speakers.md)."""
@@ -43,39 +43,32 @@ def add(verbs: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-
-    several = len(options.files) != 1 or Path(options.files[0]).is_dir()
-    for name, out in (("--rttm", options.rttm), ("--video", options.video)):
-        if out and several and not Path(out).is_dir():
-            raise AvsyncError(f"{name} {out} is one file, several were given to measure: give a folder that exists")
+    files = named(options.files, options.list, options.video)
+    written = {
+        "rttm": targets(files, options.rttm, "--rttm", ".rttm"),
+        "video": targets(files, options.video, "--video", ".mp4"),
+    }
+    pinned(options)
     given = {name: getattr(options, name) for name in ("checkpoint", "crop", "search", "min_chance")}
     given["offset"] = None if options.offset is None else options.offset / 1000
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
-    return each(options, partial(told, given, options.rttm, options.video), as_text)
+    return each(options, partial(told, given, written), as_text, files=files)
 
 
-def told(given: dict[str, Any], table: str | None, video: str | None, file: str, progress: Progress) -> dict[str, Any]:
+def told(given: dict[str, Any], written: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]:
     """The row of one file; RTTM and video are written on the way."""
     from avsync.alignment.rttm import rttm
     from avsync.alignment.speaker_video import draw_speakers
     from avsync.api import checkpoint_of, speakers
     from avsync.media.atomic import whole_file
 
-    part = 0.5 if video else 1.0
+    part = 0.5 if written["video"] else 1.0
     found = speakers(file, **given, progress=lambda done: progress(part * done))
-    if table:
-        with whole_file(_target(table, file, ".rttm")) as partial_file:
-            partial_file.write_text(rttm(found), encoding="utf-8")
-    if video:
-        draw_speakers(found, _target(video, file, ".mp4"), lambda done: progress(part + part * done))
+    if written["rttm"]:
+        with whole_file(written["rttm"][file]) as partial_file:
+            partial_file.write_text(rttm(found), encoding="utf-8", errors="surrogateescape")
+    if written["video"]:
+        draw_speakers(found, written["video"][file], lambda done: progress(part + part * done))
     return as_json(found, checkpoint_of(given["checkpoint"]).name, given["search"])
-
-
-def _target(out: str, file: str, suffix: str) -> Path:
-    return Path(out) / f"{Path(file).name}{suffix}" if Path(out).is_dir() else Path(out)
 
 
 def as_json(found: Any, checkpoint: str, search: float) -> dict[str, Any]:

@@ -6,13 +6,16 @@ sensor has anew in every picture. Effects see T V pictures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from avsync.data.effects.picture import Warp
+from avsync.data.effects.sound import Voices
 from avsync.data.effects.speed import Speed
+from avsync.data.pairs import numbered
 from avsync.errors import AvsyncError
 
 LUMA = (0.299, 0.587, 0.114)
@@ -23,7 +26,7 @@ class Augment(nn.Module):
     """Vary what carries no synchronization, one draw a clip: all its frames and all its samples alike.
 
         picture ─► speed ─► grey ─► warp, region ─► effects in their order
-        sound   ─► speed ─► effects in their order
+        sound   ─► speed ─► voices ─► effects in their order
 
     Args:
         colour: Keep three colour planes; otherwise one grey plane, which a third of the work augments.
@@ -31,6 +34,7 @@ class Augment(nn.Module):
             the network does not look at need not be warped. None makes everything.
         speed: Changes both streams together, or None.
         warp: Makes the region from the picture, or None to leave everything in its place.
+        voices: Adds sounds of other clips of the batch, or None.
         picture: Effects by name, each from planes (B, T, C, H, W) of 0...255, which it may overwrite, to the same.
         sound: Effects by name, each from waveforms (B, S) to the same.
     """
@@ -41,11 +45,12 @@ class Augment(nn.Module):
         region: tuple[float, float, float] | None = None,
         speed: Speed | None = None,
         warp: Warp | None = None,
+        voices: Voices | None = None,
         picture: Mapping[str, nn.Module] | None = None,
         sound: Mapping[str, nn.Module] | None = None,
     ):
         super().__init__()
-        self.colour, self.region, self.speed, self.warp = colour, region, speed, warp
+        self.colour, self.region, self.speed, self.warp, self.voices = colour, region, speed, warp, voices
         self.picture_effects = nn.ModuleDict(dict(picture or {}))
         self.sound_effects = nn.ModuleDict(dict(sound or {}))
 
@@ -70,7 +75,7 @@ class Augment(nn.Module):
         frames = self.picture(planes)
         if pictures > 1:
             frames = frames.unflatten(1, (-1, pictures)).movedim(2, 4).flatten(4)
-        return {**batch, "frames": frames, "audio": self.sound(audio)}
+        return {**batch, "frames": frames, "audio": self.sound(audio, batch["key"])}
 
     def planes(self, frames: Tensor) -> Tensor:
         """(B, T, H, W, 3 V) uint8 to (B, T V, 1 or 3, H, W) float32 in 0...255."""
@@ -92,16 +97,18 @@ class Augment(nn.Module):
             part = whole
         return part.permute(0, 1, 3, 4, 2)
 
-    def sound(self, audio: Tensor) -> Tensor:
-        """(B, S) to the same."""
+    def sound(self, audio: Tensor, keys: list[str]) -> Tensor:
+        """(B, S) of the clips of these keys to the same."""
+        if self.voices is not None:
+            audio = self.voices(audio, numbered(keys))
         for effect in self.sound_effects.values():
             audio = effect(audio)
         return audio
 
     def seen(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns of the region."""
+        """Rows and columns of the region, those that it holds a part of too."""
         if self.region is None:
             return slice(0, height), slice(0, width)
         top, left, side = self.region
-        first, start = round(top * height), round(left * width)
-        return slice(first, first + round(side * height)), slice(start, start + round(side * width))
+        rows = slice(math.floor(top * height), math.ceil((top + side) * height))
+        return rows, slice(math.floor(left * width), math.ceil((left + side) * width))

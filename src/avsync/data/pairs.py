@@ -133,6 +133,11 @@ def other_clips(clips: int, clip: Tensor | None, device: torch.device) -> Tensor
     return clip[:, None] != clip
 
 
+def numbered(keys: list[str]) -> Tensor:
+    """(B,) numbers that are the same where keys are."""
+    return torch.tensor([keys.index(key) for key in keys])
+
+
 def time_targets(windows: int, device: torch.device) -> Tensor:
     """(N, N) bool: which windows of the same clip may stand as negatives of each other (beyond the tolerance)."""
     index = torch.arange(windows, device=device)

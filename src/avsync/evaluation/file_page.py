@@ -99,9 +99,10 @@ def write_file_page(
         movie = b""
         if embedded:
             movie = browser_copy(path, EMBEDDED_BYTES, progress=lambda share: told(0.7 + 0.3 * share))
-        source = None if embedded else quote(os.path.relpath(path, target.parent))
+        source = None if embedded else quote(os.fsencode(os.path.relpath(path, target.parent)))
         shown = _data(result, info, trace, source)
-        partial.write_text(_filled(result, info, shown, movie, loaded.name), encoding="utf-8")
+        filled = _filled(result, info, shown, movie, loaded.name)
+        partial.write_text(filled, encoding="utf-8", errors="replace")  # names of files need not be UTF-8
         size = partial.stat().st_size
     told(1.0)
     return Report(result, target, size, embedded)

@@ -16,7 +16,7 @@ the same crops: avsync's own faces are not cropped as the released pipeline's ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,8 @@ def score_file(  # noqa: PLR0913  what makes scores comparable is said in one ca
     sound, speech = embed_sound(path, net, torch.float32)
     faces = embed_faces(path, net, crop=crop, dtype=torch.float32, progress=progress)
     chance = Chance.of(calibration)
-    measured = segments(faces, sound, speech, clock.frames(segment), chance)
+    compared = [replace(face, video=net.centred(face.video)) for face in faces]
+    measured = segments(compared, net.centred(sound), speech, clock.frames(segment), chance)
     scored = None
     if lse is not None:
         seen = faces if lse[0] is net else embed_faces(path, lse[0], crop=crop, dtype=torch.float32, progress=progress)
@@ -215,8 +216,8 @@ def segments(
     """The segments of a file, each with the answer of its surest face.
 
     Args:
-        faces: Embedded, as the sound.
-        sound: (A, D).
+        faces: Embedded, as the sound, as they are compared.
+        sound: (A, D), the same.
         speech: (A,) 0...1.
         frames: Length of a segment.
         chance: The network's calibration.

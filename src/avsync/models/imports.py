@@ -138,7 +138,8 @@ def _fitted(source: Path, name: str, net: dict[str, Any], found: dict[str, tuple
         wanted = build(net).state_dict()
     missing = next((key for key in wanted if key not in found), None)
     if missing:
-        raise CheckpointError(f"{source} lacks {SYNCNET_V2.theirs(missing)} of {name}; download it again")
+        named = SYNCNET_V2.theirs if name == SYNCNET_V2.name else released_cav_mae.theirs
+        raise CheckpointError(f"{source} lacks {named(missing)} of {name}; download it again")
     for key, here in wanted.items():
         theirs, tensor = found[key]
         if tensor.shape != here.shape:

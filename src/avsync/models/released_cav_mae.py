@@ -8,6 +8,7 @@ but the joint block's two others have never been used and are left behind.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor
@@ -24,31 +25,34 @@ ROWS = 128 // PATCH
 MODALITY = {"a": "audio", "v": "video"}
 
 NAMES = {
-    r"patch_embed_([av])\.proj\.(\w+)": r"{m}_encoder.embed.\2",
-    r"pos_embed_([av])": "{m}_encoder.positions.table",
-    r"modality_([av])": "{m}_encoder.modality",
-    r"cls_token_([av])": "{m}_encoder.global_token",
-    r"registers_([av])": "{m}_encoder.registers",
-    r"blocks_([av])\.(\d+)\.norm([12])\.(\w+)": r"{m}_encoder.blocks.\2.norm\3.own.\4",
-    r"blocks_([av])\.(\d+)\.attn\.(.+)": r"{m}_encoder.blocks.\2.attention.\3",
-    r"blocks_([av])\.(\d+)\.mlp\.(.+)": r"{m}_encoder.blocks.\2.mlp.\3",
-    r"blocks_u\.(\d+)\.norm([12])\.(\w+)": r"joint.blocks.\1.norm\2.joint.\3",
-    r"blocks_u\.(\d+)\.norm([12])_([av])\.(\w+)": r"joint.blocks.\1.norm\2.{m}.\4",
-    r"blocks_u\.(\d+)\.attn\.(.+)": r"joint.blocks.\1.attention.\2",
-    r"blocks_u\.(\d+)\.mlp\.(.+)": r"joint.blocks.\1.mlp.\2",
-    r"norm_([av])\.(\w+)": r"joint.norms.{m}.\2",
-    r"norm\.(\w+)": r"joint.norms.joint.\1",
-    r"decoder_embed\.(\w+)": r"decoder.embed.\1",
-    r"mask_token": "decoder.hidden",
-    r"decoder_modality_([av])": "decoder.{m}_modality",
-    r"decoder_pos_embed_([av])": "decoder.{m}_positions.table",
-    r"decoder_blocks\.(\d+)\.norm([12])\.(\w+)": r"decoder.blocks.\1.norm\2.own.\3",
-    r"decoder_blocks\.(\d+)\.attn\.(.+)": r"decoder.blocks.\1.attention.\2",
-    r"decoder_blocks\.(\d+)\.mlp\.(.+)": r"decoder.blocks.\1.mlp.\2",
-    r"decoder_norm\.(\w+)": r"decoder.norm.\1",
-    r"decoder_pred_([av])\.(\w+)": r"decoder.{m}_pixels.\2",
+    "patch_embed_{m}.proj.{end}": "{m}_encoder.embed.{end}",
+    "pos_embed_{m}": "{m}_encoder.positions.table",
+    "modality_{m}": "{m}_encoder.modality",
+    "cls_token_{m}": "{m}_encoder.global_token",
+    "registers_{m}": "{m}_encoder.registers",
+    "blocks_{m}.{n}.norm{k}.{end}": "{m}_encoder.blocks.{n}.norm{k}.own.{end}",
+    "blocks_{m}.{n}.attn.{end}": "{m}_encoder.blocks.{n}.attention.{end}",
+    "blocks_{m}.{n}.mlp.{end}": "{m}_encoder.blocks.{n}.mlp.{end}",
+    "blocks_u.{n}.norm{k}.{end}": "joint.blocks.{n}.norm{k}.joint.{end}",
+    "blocks_u.{n}.norm{k}_{m}.{end}": "joint.blocks.{n}.norm{k}.{m}.{end}",
+    "blocks_u.{n}.attn.{end}": "joint.blocks.{n}.attention.{end}",
+    "blocks_u.{n}.mlp.{end}": "joint.blocks.{n}.mlp.{end}",
+    "norm_{m}.{end}": "joint.norms.{m}.{end}",
+    "norm.{end}": "joint.norms.joint.{end}",
+    "decoder_embed.{end}": "decoder.embed.{end}",
+    "mask_token": "decoder.hidden",
+    "decoder_modality_{m}": "decoder.{m}_modality",
+    "decoder_pos_embed_{m}": "decoder.{m}_positions.table",
+    "decoder_blocks.{n}.norm{k}.{end}": "decoder.blocks.{n}.norm{k}.own.{end}",
+    "decoder_blocks.{n}.attn.{end}": "decoder.blocks.{n}.attention.{end}",
+    "decoder_blocks.{n}.mlp.{end}": "decoder.blocks.{n}.mlp.{end}",
+    "decoder_norm.{end}": "decoder.norm.{end}",
+    "decoder_pred_{m}.{end}": "decoder.{m}_pixels.{end}",
 }
-"""Their names, and ours: {m} is the modality."""
+"""Their names, and ours: {m} is the modality, {n} a block, {k} the first or second norm, {end} the rest."""
+
+PARTS = {"n": r"\d+", "k": "[12]", "end": r"[\w.]+"}
+"""What may stand there; the modality is a or v, and audio or video."""
 
 UNUSED = re.compile(r"(blocks_[av]|decoder_blocks)\.\d+\.norm[12]_[av]\.\w+")
 
@@ -108,12 +112,23 @@ def renamed(tensors: dict[str, Tensor]) -> dict[str, tuple[str, Tensor]]:
 
 def ours(theirs: str) -> str:
     """Our name of a tensor, or theirs if we have none."""
-    for pattern, name in NAMES.items():
-        match = re.fullmatch(pattern, theirs)
+    return _translated(theirs, NAMES.items(), MODALITY)
+
+
+def theirs(ours: str) -> str:
+    """The name that a tensor of ours has in their file."""
+    back = ((here, there) for there, here in NAMES.items())
+    return _translated(ours, back, {word: letter for letter, word in MODALITY.items()})
+
+
+def _translated(name: str, patterns: Iterable[tuple[str, str]], modality: dict[str, str]) -> str:
+    parts = PARTS | {"m": "|".join(modality)}
+    for pattern, other in patterns:
+        expression = re.sub(r"\\{(\w+)\\}", lambda part: f"(?P<{part[1]}>{parts[part[1]]})", re.escape(pattern))
+        match = re.fullmatch(expression, name)
         if match:
-            modality = next((MODALITY[part] for part in match.groups() if part in MODALITY), "")
-            return match.expand(name).replace("{m}", modality)
-    return theirs
+            return other.format(**{part: modality.get(said, said) for part, said in match.groupdict().items()})
+    return name
 
 
 def as_matrix(kernel: Tensor) -> Tensor:

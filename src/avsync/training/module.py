@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from avsync.models.checkpoints import FORMAT
+from avsync.models.checkpoints import FORMAT, CheckpointError
 from avsync.training.schedule import with_schedule
 from avsync.training.transfer import begin, parts
 
@@ -22,6 +22,7 @@ class NetworkTraining(pl.LightningModule):
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
         init_from: What the network begins with, see :func:`avsync.training.transfer.begin`; or None.
+        init_parts: Parts of the network that begin with it; none for all.
         freeze: Parts of the network that stay as they are, such as ``video_tower``, their statistics too.
 
     Attributes:
@@ -36,12 +37,13 @@ class NetworkTraining(pl.LightningModule):
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
         init_from: str | None = None,
+        init_parts: Sequence[str] = (),
         freeze: Sequence[str] = (),
     ):
         super().__init__()
         self.net: Any = net
         self.optimizer, self.scheduler = optimizer, scheduler
-        self.init_from, self.freeze_parts = init_from, freeze
+        self.init_from, self.init_parts, self.freeze_parts = init_from, init_parts, freeze
         self.frozen: list[nn.Module] = []
 
     def setup(self, stage: str) -> None:
@@ -53,7 +55,9 @@ class NetworkTraining(pl.LightningModule):
         if stage != "fit":
             return
         if self.init_from is not None:
-            begin(self.net, self.init_from)
+            begin(self.net, self.init_from, self.init_parts)
+        elif self.init_parts:
+            raise CheckpointError("model.init_parts names parts of nothing to begin with; give model.init_from")
         self.frozen = parts(self.net, self.freeze_parts)
         for part in self.frozen:
             part.requires_grad_(False).eval()

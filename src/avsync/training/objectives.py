@@ -163,8 +163,3 @@ class PairSource:
 def bounded(log_scale: Tensor) -> Tensor:
     """A learned scale from its logarithm, at most 100."""
     return log_scale.clamp(max=math.log(100.0)).exp()
-
-
-def numbered(keys: list[str]) -> Tensor:
-    """(B,) numbers that are the same where keys are."""
-    return torch.tensor([keys.index(key) for key in keys])

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from avsync.alignment.distances import distance_matrix
+from avsync.data.pairs import numbered
 from avsync.evaluation.protocols import SEARCH, OffsetScores
 from avsync.models.syncnet import SyncNet
 from avsync.training.module import NetworkTraining
-from avsync.training.objectives import numbered
 
 
 class SyncNetTraining(NetworkTraining):
@@ -24,6 +24,7 @@ class SyncNetTraining(NetworkTraining):
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps to a schedule that advances every step, or None.
         init_from: A checkpoint that the network starts with, or None.
+        init_parts: Parts of the network that start with it, such as ``audio_tower``; none for all.
         freeze: Parts of the network that stay as they are, such as ``video_tower``.
     """
 
@@ -34,9 +35,10 @@ class SyncNetTraining(NetworkTraining):
         optimizer: Callable[..., torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
         init_from: str | None = None,
+        init_parts: Sequence[str] = (),
         freeze: Sequence[str] = (),
     ):
-        super().__init__(net, optimizer, scheduler, init_from, freeze)
+        super().__init__(net, optimizer, scheduler, init_from, init_parts, freeze)
         self.objective = objective
         self.scores = OffsetScores()
 
@@ -54,7 +56,8 @@ class SyncNetTraining(NetworkTraining):
     def _loss(self, video: Tensor, audio: Tensor, batch: dict) -> Tensor:
         progress = self.trainer.global_step / max(1, self.trainer.estimated_stepping_batches)
         with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near distances apart
-            return self.objective(video, audio, batch["speech"], numbered(batch["key"]), progress)
+            compared = self.net.centred(video), self.net.centred(audio)
+            return self.objective(*compared, batch["speech"], numbered(batch["key"]), progress)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch's errors."""
@@ -68,7 +71,8 @@ class SyncNetTraining(NetworkTraining):
         """
         video, audio = self(batch)
         self.log("val/loss", self._loss(video, audio, batch), batch_size=len(video), sync_dist=True)
-        matrices = [distance_matrix(*clip, SEARCH).cpu() for clip in zip(video, audio, strict=True)]
+        compared = zip(self.net.centred(video), self.net.centred(audio), strict=True)
+        matrices = [distance_matrix(*clip, SEARCH).cpu() for clip in compared]
         for distances, speech in zip(matrices, batch["speech"].cpu(), strict=True):
             self.scores.add(distances, speech, true=0)
         return torch.stack(matrices)

@@ -134,8 +134,23 @@ def test_what_is_mixed_in_has_the_ratio_asked_for(name):
 
 
 def test_a_single_clip_has_no_other_voices():
-    audio = talking()[:1]
-    assert torch.equal(SOUND["voices"](audio), audio)
+    audio = talking()
+    assert torch.equal(SOUND["voices"](audio[:1]), audio[:1])
+    assert torch.equal(SOUND["voices"](audio, torch.zeros(CLIPS)), audio)
+
+
+def test_other_voices_are_those_of_other_clips():
+    """Each clip has a tone of its own, so every voice that comes in tells whose it is."""
+    clip = torch.tensor([0, 0, 0, 1, 1, 2, 3, 3])
+    hertz = 400 * (1 + clip)
+    tones = (2 * torch.pi * hertz[:, None] * torch.arange(SAMPLES) / 16000).sin()
+    heard = torch.zeros(CLIPS, 4)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        spectrum = torch.fft.rfft(SOUND["voices"](tones, clip) - tones).abs()
+        heard += spectrum[:, 400 * torch.arange(1, 5) * SAMPLES // 16000]
+    own = torch.nn.functional.one_hot(clip, 4).bool()
+    assert heard[own].max() < 1e-3 * heard[~own].min()
 
 
 def test_transforms_give_back_what_went_in():

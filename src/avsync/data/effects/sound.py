@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from avsync.clock import SAMPLE_RATE
 from avsync.data.effects.draws import chosen, symmetric, uniform
+from avsync.data.pairs import other_clips
 
 KNOTS = 7
 """Points between 50 Hz and 8 kHz, about an octave apart, through which a microphone's response is drawn."""
@@ -96,13 +97,16 @@ class Voices(nn.Module):
         super().__init__()
         self.share, self.decibels, self.most = share, decibels, most
 
-    def forward(self, audio: Tensor) -> Tensor:
-        """See the module."""
+    def forward(self, audio: Tensor, clip: Tensor | None = None) -> Tensor:
+        """See the module; which of B segments are of one clip, ``clip`` (B,) tells: None for all of different ones."""
         clips, length = audio.shape
+        others = other_clips(clips, clip, audio.device)
         some = chosen(clips, self.share, audio.device)
-        if len(some) == 0 or clips == 1:
+        some = some[others[some].any(dim=1)]
+        if len(some) == 0:
             return audio
-        other = (some[:, None] + torch.randint(1, clips, (len(some), self.most), device=audio.device)) % clips
+        draw = torch.rand((len(some), self.most, clips), device=audio.device)
+        other = draw.masked_fill(~others[some][:, None], -1).argmax(dim=2)  # (b, most)
         turned = torch.randint(0, length, other.shape, device=audio.device)[..., None]
         at = (torch.arange(length, device=audio.device) + turned) % length
         number = torch.randint(1, self.most + 1, (len(some), 1), device=audio.device)
