@@ -218,7 +218,7 @@ def fix(  # noqa: PLR0913  the options of the verb
         AvsyncError: As :func:`avsync.alignment.fix.fix`.
     """
     if offset is not None:
-        return fixing.fix(path, out, None, offset=offset, rewrite=rewrite, force=force)
+        return fixing.fix(path, out, None, offset=offset, rewrite=rewrite, force=force, progress=progress)
     fixing.free_target(path, out, force)  # before torch takes its seconds
     loaded = checkpoint_of(checkpoint)
     return fixing.fix(

@@ -115,6 +115,9 @@ def test_a_fingerprint_is_that_of_the_weights_whatever_they_came_in(checkpoint, 
     with torch.no_grad():
         next(again.parameters()).add_(1e-4)
     assert fingerprint(again) != fingerprint(net)
+    before = fingerprint(net)
+    net.centre = not net.centre
+    assert fingerprint(net) != before
 
 
 def test_what_numbers_depend_on_is_told_beside_them(video, checkpoint):

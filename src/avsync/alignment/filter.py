@@ -29,7 +29,7 @@ from avsync.data.engine import Crash, run_all
 from avsync.data.shards import ShardError, decode_sample, paths, read_index, verified_shards
 from avsync.data.verdicts import read_table, write_table
 from avsync.errors import AvsyncError
-from avsync.models.checkpoints import load_syncnet
+from avsync.models.checkpoints import fingerprint, load_syncnet
 
 VERSION = 1
 """Raised whenever the same clips would get other scores."""
@@ -87,7 +87,7 @@ class Filter:
             ShardError: Missing or damaged shards, or a key that occurs twice.
             CheckpointError: It cannot be used.
         """
-        network, devices = fingerprint(load_syncnet(checkpoint)[0]), cycle(self._devices())
+        network, devices = _identity(load_syncnet(checkpoint)[0]), cycle(self._devices())
         parts = [
             part for folder in paths(folders) for part in self._parts(folder, checkpoint, network, scores, devices)
         ]
@@ -182,9 +182,6 @@ def _loaded(checkpoint: Path, device: str, network: str) -> Any:
     return load_syncnet(checkpoint, device)[0]
 
 
-def fingerprint(net: nn.Module) -> str:
+def _identity(net: nn.Module) -> str:
     """Of structure and weights; a calibration beside them changes nothing."""
-    digest = hashlib.sha256(repr(net).encode())
-    for name, value in net.state_dict().items():
-        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(f"{net} {fingerprint(net)}".encode()).hexdigest()[:16]

@@ -145,8 +145,11 @@ def require_syncnet(net: nn.Module, name: str | Path) -> SyncNet:
 
 
 def fingerprint(net: nn.Module) -> str:
-    """Twelve hexadecimal digits that tell networks apart by their weights, whatever file those came in."""
-    digest = hashlib.sha256()
+    """Twelve hexadecimal digits that tell networks apart by their weights, whatever file those came in.
+
+    How a SyncNet compares counts too: with ``centre`` the same weights give other distances.
+    """
+    digest = hashlib.sha256(net.extra_repr().encode())
     for name, value in sorted(net.state_dict().items()):
         digest.update(f"{name} {tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

@@ -81,6 +81,10 @@ class SyncNet(nn.Module):
         common = embeddings.float().sum(dim=-2, keepdim=True) / (embeddings.shape[-2] + NOTHING)
         return self._scaled(embeddings.float() - common)
 
+    def extra_repr(self) -> str:
+        """What tells networks of the same weights apart."""
+        return f"unit={self.unit}, centre={self.centre}"
+
     def _scaled(self, embeddings: Tensor) -> Tensor:
         return F.normalize(embeddings.float(), dim=-1) if self.unit else embeddings.float()
 
