@@ -52,8 +52,8 @@ class Faces:
         self.path, self._loaded = path, loaded
         self._faces = list(embed_pieces(path, loaded.net, shots=True))
 
-    def measured(self, path: Path) -> Drift:
-        """A copy of the file, whose pictures may begin at another time of its own clock."""
+    def measured(self, path: Path, progress: object = None) -> Drift:
+        """A copy of the file, whose pictures may begin at another time of its own clock; nobody is told how far."""
         faces = moved(self._faces, self.path, path)
         return follow(path, faces, self._loaded.net, self._loaded.calibration)
 

@@ -33,6 +33,7 @@ from avsync.data.sources import Source, videos
 from avsync.errors import AvsyncError
 from avsync.evaluation.offsets import measure_clip
 from avsync.evaluation.protocols import offset_errors
+from avsync.media.probe import probe
 from avsync.media.remux import shift_audio
 from avsync.models.syncnet import SyncNet
 from common import origin
@@ -40,6 +41,8 @@ from common import origin
 SHIFTS = (-0.4, -0.12, 0.12, 0.4)
 FRAME = 1.5 / clock.FPS
 """Seconds: an answer rounded to frames is within one frame of the truth below this."""
+LONG = 3.0
+"""Seconds from which on a file should be followed."""
 
 
 def main() -> None:
@@ -74,7 +77,7 @@ def _chosen(options: argparse.Namespace) -> list[Path]:
 
 
 def _measured(path: Path, net: object, calibration: dict) -> dict:
-    """The file as it is and at every shift: ``error`` or ``still`` and ``moved``, a list of (shift, result)."""
+    """The file as it is and at every shift: ``error`` or ``still``, ``moved`` of (shift, result), and ``seconds``."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             still = measure(path, net, calibration)
@@ -85,7 +88,7 @@ def _measured(path: Path, net: object, calibration: dict) -> dict:
                 moved.append((shift, measure(copy, net, calibration)))
         except AvsyncError as error:
             return {"error": str(error)}
-    return {"still": still, "moved": moved}
+    return {"still": still, "moved": moved, "seconds": probe(path).duration}
 
 
 def _answers(paths: list[Path], net: SyncNet, options: argparse.Namespace) -> dict[str, dict[int, list[bool]]]:
@@ -129,10 +132,10 @@ def _page(rows: dict[str, list[dict]], options: argparse.Namespace) -> str:
         f"Shifts: {', '.join(f'{1000 * s:+.0f} ms' for s in SHIFTS)}, by timestamps, in MKV.",
         "",
         "Followed: the answer moved as the sound did, within ±1 frame. Decided: by the checkpoint's calibration",
-        "both answers were likelier right than wrong.",
+        f"both answers were likelier right than wrong. Long: of at least {LONG:.0f} s; every one: at all shifts.",
         "",
-        "| set | files | not measured | followed | decided | followed, decided | at 0 ±1 | chance |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| set | files | not measured | followed | decided | followed, decided | long, every one | at 0 ±1 | chance |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, found in rows.items():
         lines.append(_row(name, found, name in options.synced))
@@ -144,7 +147,7 @@ def _page(rows: dict[str, list[dict]], options: argparse.Namespace) -> str:
 def _row(name: str, found: list[dict], synced: bool) -> str:
     done = [row for row in found if "error" not in row]
     pairs = [
-        (_followed(row["still"], result, shift), _decided(row["still"]) and _decided(result))
+        (_followed(row["still"], shift, result), _decided(row["still"]) and _decided(result))
         for row in done
         for shift, result in row["moved"]
     ]
@@ -153,12 +156,14 @@ def _row(name: str, found: list[dict], synced: bool) -> str:
     still = [row["still"] for row in done if row["still"].estimate]
     chance = [result.chance for result in still if result.chance is not None]
     cells = [name, len(found), len(found) - len(done), _share(followed), _share(decided), _share(followed[decided])]
+    long = [all(_followed(row["still"], *one) for one in row["moved"]) for row in done if row["seconds"] >= LONG]
+    cells.append(f"{sum(long)} of {len(long)}")
     zero = [abs(result.estimate.offset) < FRAME for result in still]
     cells += [_share(np.array(zero)) if synced else "", f"{np.median(chance):.2f}" if chance else ""]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def _followed(still: FileResult, moved: FileResult, shift: float) -> bool:
+def _followed(still: FileResult, shift: float, moved: FileResult) -> bool:
     one, other = still.estimate, moved.estimate
     return one is not None and other is not None and abs(other.offset - one.offset - shift) < FRAME
 

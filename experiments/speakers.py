@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["grid_s1", "grid_other", "av_matrix", "talkers"])
     parser.add_argument("--same", nargs="*", default=["grid_s1"], help="sets of one person, whose clips are joined")
     parser.add_argument("--limit", type=int, default=8, help="stretches of a set (default 8)")
+    parser.add_argument("--search", type=float, default=0.6, help="seconds to either side (default 0.6)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     draw = random.Random(options.seed)
@@ -79,7 +80,7 @@ def main() -> None:
         path = Path(folder) / "scene.mkv"
         for name, kind, pictures, audio, truth in track(list(_scenes(talks, options, draw)), "measuring"):
             write_video(path, pictures, audio)
-            rows[name, kind].append(_right(speakers(path, net), audio, truth))
+            rows[name, kind].append(_right(speakers(path, net, search=clock.frames(options.search)), audio, truth))
             options.out.write_text(_page(rows, options))
     print(options.out.read_text())
 
@@ -189,7 +190,7 @@ def _page(rows: dict[tuple[str, str], list[float]], options: argparse.Namespace)
         "# Who speaks, on real talkers side by side",
         "",
         f"`python experiments/speakers.py clips --checkpoint {options.checkpoint} --out experiments/speakers.md "
-        f"--limit {options.limit} --seed {options.seed}`",
+        f"--limit {options.limit} --search {options.search:g} --seed {options.seed}`",
         "",
         *(line for line in (__doc__ or "").splitlines()[4:] if line),
         "",

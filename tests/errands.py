@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from avsync.errors import MediaError
+from avsync.media.atomic import whole_file
 
 
 def errand(file: str, progress) -> dict:
@@ -24,6 +25,11 @@ def errand(file: str, progress) -> dict:
         if not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+    if name.startswith("writes"):
+        with whole_file(file) as partial:
+            partial.write_text("half")
+            progress(0.5)
+            time.sleep(600)
     if name.startswith("slow"):
         for step in range(5):
             time.sleep(0.25)

@@ -8,6 +8,7 @@ import torch
 
 from avsync.models import checkpoints
 from conftest import ROOT
+from flashes import write_flashes
 
 TOWERS = {"widths": [8, 8, 8, 8, 8], "full": [16], "embedding": 12}
 SMALL = {
@@ -80,9 +81,34 @@ def test_a_step_of_cav_mae_and_the_straightforward_one_give_the_same(step, model
         assert torch.allclose(one, other, atol=1e-4)
 
 
-def test_a_step_is_measured(step):
+def test_a_step_is_measured(step, monkeypatch):
+    """Of both ways with the optimizer that training has, after clipping as there."""
+    cfg, steps, plain = step.configured("+model/optimizer=adamw", "+trainer=default"), [], torch.optim.AdamW.step
+
+    def watched(self):
+        (group,) = self.param_groups
+        norm = torch.stack([parameter.grad.norm() for parameter in group["params"]]).norm()
+        steps.append((group["lr"], group["weight_decay"], group["fused"], float(norm)))
+        plain(self)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
     told = step.measure("small", batch=2, device="cpu", steps=1)
     assert all(row["seconds"] > row["optimizer"] > 0 for row in told.values()) and told["ours"]["flops"] > 1e9
+    asked = cfg.model.optimizer
+    assert len(steps) == 4 and {row[:3] for row in steps} == {(asked.lr, asked.weight_decay, asked.get("fused"))}
+    assert all(row[3] <= cfg.trainer.gradient_clip_val + 1e-3 for row in steps)
+
+
+def test_a_loader_is_measured_beside_a_step(tmp_path):
+    """Of scenes that are decoded as they are asked for."""
+    scene_loading, folder = loaded("scene_loading"), write_flashes(tmp_path, range(8))
+    small = ["model.net.size.width=12", "model.net.video_features.size=32", "model.net.size.stem=[2,2,2,2]"]
+    shards = [f"data.{split}={folder}" for split in ("train", "val", "test")]
+    asked = ["model=cav_mae_sync", "data=scenes", *small, *shards, "data.batch_size=4", "data.seconds=2.0"]
+    options = argparse.Namespace(workers=[0, 1], batches=1, steps=1, overrides=asked)
+    rows = [line.split("|") for line in scene_loading.table(options)[4:]]
+    assert [row[1].strip() for row in rows] == ["loader, 0 processes", "loader, 1 processes", "training step"]
+    assert all(float(row[2]) > 0 for row in rows)
 
 
 def test_retrieval_by_products_is_what_the_loop_gives():

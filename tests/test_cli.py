@@ -1,7 +1,13 @@
 """The command as people use it, on files of drawn mouths (already crops), with the network trained on such."""
 
 import json
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -145,14 +151,24 @@ def bad_files(tmp_path_factory):
     ],
 )
 def test_bad_input_is_one_line_on_stderr_and_status_2(offset, bad_files, name, words):
-    status, out, err = offset(bad_files / name)
-    assert status == 2 and out == []
-    assert err.startswith("avsync: ") and err.count("\n") == 1 and words in err
+    status, (row,), err = offset(bad_files / name)
+    check_row("error", row)
+    assert status == 2 and row["file"] == str(bad_files / name)
+    assert err == f"avsync: {row['error']}\n" and words in err
 
 
 def test_one_bad_file_does_not_stop_the_others(video, offset, bad_files):
-    status, out, err = offset(video, bad_files / "mute.mp4", video)
-    assert status == 2 and [found["file"] for found in out] == [str(video)] * 2 and "mute.mp4" in err
+    files = [str(video), str(bad_files / "mute.mp4"), str(video)]
+    status, rows, err = offset(*files)
+    assert status == 2 and [row["file"] for row in rows] == files and "mute.mp4" in err
+    assert ["error" in row for row in rows] == [False, True, False]
+
+
+def test_people_read_of_a_bad_file_once(bad_files, capsys):
+    given = ["offset", str(bad_files / "mute.mp4"), "--checkpoint", "syncnet", "--crop", "none"]
+    assert cli.main(given) == 2
+    said = capsys.readouterr()
+    assert said.out == "checkpoint: syncnet\n" and said.err.count("mute.mp4") == 1
 
 
 def test_a_video_without_a_face_says_so(video, mouth_run, capsys, tmp_path):
@@ -174,3 +190,95 @@ def test_no_run_yet_says_what_to_do(video, tmp_path, monkeypatch, capsys):
 def test_the_command_is_installed():
     done = run_python("-m", "avsync", "offset", "--help")
     assert done.returncode == 0 and "--checkpoint" in done.stdout
+
+
+def test_version_and_the_statuses_in_the_help(capsys):
+    for option, words in (("--version", f"avsync {version('avsync')}\n"), ("--help", cli.STATUS)):
+        with pytest.raises(SystemExit) as end:
+            cli.main([option])
+        assert end.value.code == 0 and words in capsys.readouterr().out
+
+
+def test_an_undecided_answer_of_a_run_names_the_checkpoint_that_ships_once(video, mouth_run, capsys, tmp_path):
+    silent = tmp_path / "silent.mp4"
+    write_video(silent, draw_mouth(304).frames, np.zeros_like(draw_mouth(304).audio))
+    run = str(mouth_run / "checkpoints" / "best.ckpt")
+    for given, count in (
+        ([video, video, "--min-chance", "1", "--checkpoint", run], 1),
+        ([video, "--min-chance", "1", "--checkpoint", "syncnet"], 0),  # it is the one
+        ([silent, "--checkpoint", run], 0),  # no network hears anything there
+        ([video, "--checkpoint", run], 0),
+    ):
+        assert cli.main(["offset", *map(str, given), "--crop", "none"]) == 0
+        assert capsys.readouterr().out.count("try --checkpoint syncnet") == count
+
+
+@pytest.mark.parametrize("verb", ["offset", "drift", "fix", "score", "speakers", "report"])
+def test_one_network_measures_all_files_of_a_command(verb, video, capsys, tmp_path, monkeypatch):
+    """A training that ends in between makes another the newest."""
+    newest = iter(["syncnet"])
+    monkeypatch.setattr("avsync.api.default_checkpoint", lambda: next(newest))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    shutil.copy(video, tmp_path / "second.mp4")
+    crop = [] if verb == "speakers" else ["--crop", "none"]
+    given = [verb, str(video), "second.mp4", *(["out"] if verb == "fix" else []), *crop, "--json"]
+    assert cli.main(given) == (2 if verb == "speakers" else 0)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 2 and all("no face" in row.get("error", "no face") for row in rows)
+    assert all(row.get("checkpoint", "syncnet") == "syncnet" for row in rows)
+
+
+def hearing_ctrl_c():
+    """As in a terminal: who runs the tests in the background of a script has it ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+GROUP = {"start_new_session": True, "preexec_fn": hearing_ctrl_c, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+"""How a shell starts a command: in a group of its own, which Ctrl-C reaches."""
+
+
+def started(*arguments, **given):
+    return subprocess.Popen([sys.executable, "-m", "avsync", *map(str, arguments)], **GROUP, **given)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_is_status_130_and_no_traceback(tmp_path, workers):
+    for name in ("a.mp4", "b.mp4"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "out").mkdir()
+    more = ["--workers", workers] if workers > 1 else []
+    with started("fix", tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "out", "--offset", "9", *more) as process:
+        with (tmp_path / "a.mp4").open("wb"):  # opens when it is being read, and says nothing
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_ctrl_c_while_processes_start_is_no_traceback_of_theirs(tmp_path):
+    os.mkfifo(tmp_path / "a.mp4")
+    code = (
+        "import os, signal, sys; from avsync import cli; from avsync.cli import pool; start = pool._Worker._start\n"
+        "def interrupted(self): start(self); os.killpg(0, signal.SIGINT)\n"
+        "pool._Worker._start = interrupted; sys.exit(cli.main(sys.argv[1:]))"
+    )
+    given = ["fix", tmp_path / "a.mp4", tmp_path / "out.mp4", "--offset", "9", "--workers", "2"]
+    done = subprocess.run([sys.executable, "-c", code, *given], check=False, timeout=120, **GROUP)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_who_reads_the_rows_may_go_away(video, tmp_path):
+    with started("fix", video, tmp_path / "out.mp4", "--offset", "100") as process:
+        process.stdout.close()
+        err = process.stderr.read()
+        process.wait(120)
+    assert process.returncode == 0 and err == b"" and (tmp_path / "out.mp4").exists()
+
+
+def test_names_that_are_no_utf8_come_out_as_they_are(video, tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    shutil.copy(video, os.fsdecode(name))
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}  # as it is everywhere but in the C locale
+    with started("fix", os.fsdecode(name), tmp_path / "out.mp4", "--offset", "100", env=strict) as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and out.startswith(name + b": moved by timestamps") and err == b""

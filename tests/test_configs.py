@@ -1,5 +1,6 @@
 """Every YAML is composed and everything it names is built."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,46 @@ def test_the_cluster_launcher_composes(tmp_path):
     cfg = composed("hydra/launcher=slurm", "trainer.devices=4", run=tmp_path)
     assert cfg.hydra.launcher.tasks_per_node == cfg.hydra.launcher.gpus_per_node == 4
     assert cfg.hydra.launcher._target_ == "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
+
+
+@pytest.mark.parametrize("experiment", ["cav_mae_sync_vggsound", "cav_mae_sync_audioset"])
+def test_a_job_of_days_gets_what_its_experiment_needs_and_goes_on(experiment, tmp_path):
+    cfg = composed("hydra/launcher=slurm_days", f"experiment={experiment}", "trainer.devices=4", *SHARDS, run=tmp_path)
+    job, data = cfg.hydra.launcher, cfg.data
+    assert job.tasks_per_node == job.gpus_per_node == 4 and job.cpus_per_task > data.workers
+    sample = 3 * data.size**2 + 4 * 16_000 * data.seconds
+    ahead = data.shuffle + 3 * data.batch_size  # a batch is made while two wait
+    assert 8 * data.workers * (ahead * sample + 0.5e9) < 0.5e9 * job.mem_gb  # half is left for eight networks
+    # ended at the limit it is queued again, and begins with what is in its folder
+    assert job.timeout_min >= 1440 and job.max_num_timeout >= 10 and cfg.checkpoint == "last"
+    assert composed("hydra/launcher=slurm", run=tmp_path).checkpoint is None
+
+
+def test_experiments_have_training_clips_for_the_probe_of_each_kind(tmp_path):
+    for experiment, kinds in (("cav_mae_sync_vggsound", 309), ("cav_mae_sync_audioset", 527)):
+        cfg = composed(f"experiment={experiment}", *SHARDS, run=tmp_path)
+        assert cfg.evaluation.train_clips >= 30 * kinds
+
+
+def test_gradients_of_several_batches_make_a_step_by_a_value(tmp_path):
+    assert composed(run=tmp_path).trainer.accumulate_grad_batches == 1
+    cfg = composed("trainer.accumulate_grad_batches=4", "trainer=cpu", run=tmp_path)
+    cfg.trainer.logger = False
+    assert instantiate(cfg.trainer).accumulate_grad_batches == 4
+
+
+def test_defect_11_nothing_of_a_machine_is_fixed_and_timm_is_of_today(tmp_path):
+    """The released code has paths, devices and 32 workers in it, and wants timm 0.4.5."""
+    import timm
+
+    assert int(timm.__version__.split(".")[0]) >= 1
+    for experiment in ("cav_mae_sync_vggsound", "cav_mae_sync_audioset"):
+        chosen = ["trainer.devices=2", "trainer.num_nodes=3", "data.workers=5", f"paths.data={tmp_path}"]
+        cfg = composed(f"experiment={experiment}", *SHARDS, *chosen, run=tmp_path)
+        assert (cfg.trainer.devices, cfg.trainer.num_nodes, cfg.data.workers) == (2, 3, 5)
+    fixed = re.compile(r"(?<![\w$}.])/(home|mnt|scratch|work|tmp)/")
+    for path in [*CONFIGS.rglob("*.yaml"), *(ROOT / "src").rglob("*.py"), ROOT / "train.py"]:
+        assert not fixed.search(path.read_text()), path
 
 
 def test_a_slip_of_the_pen_is_refused(tmp_path):

@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
 
 from avsync import cli
-from avsync.cli.inputs import add_inputs, each
-from avsync.cli.listed import listed
-from avsync.cli.pool import here, spread
+from avsync.cli.inputs import add_inputs, each, settings_of
+from avsync.cli.listed import listed, named
+from avsync.cli.pool import _Worker, here, spread
 from avsync.cli.results import Results
+from avsync.cli.targets import targets
 from avsync.errors import AvsyncError
 from avsync.media.write import write_video
 from errands import errand
@@ -59,7 +61,26 @@ def test_slow_is_not_hung(names):
     (row,) = spread(errand, names("slow"), 1, 0.8, lambda file, share: heard.append(share))
     assert "error" not in row and heard == [0, 0.2, 0.4, 0.6, 0.8]
     (row,) = here(errand, names("slow"), 0.1, untold)
-    assert "nothing came from it" in row["error"]
+    assert "nothing came from it" in row["error"] and row["error"].endswith("raise --deadline")
+
+
+def test_one_file_after_the_other_has_the_same_rows_for_what_goes_wrong(names, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    files = names("bad", "faulty", "1")
+    rows = list(here(errand, files, 9.0, untold))
+    assert [row.get("error") for row in rows] == [row.get("error") for row in spread(errand, files, 1, 9.0, untold)]
+    assert "ValueError: not foreseen; a fault of avsync's" in rows[1]["error"] and rows[2]["file"] == files[2]
+
+
+def test_a_process_that_dies_between_two_files_costs_none(names):
+    worker = _Worker(errand, 1)
+    wait([worker.pipe])
+    assert worker.listen(untold) is None  # it is ready
+    worker._process.kill()
+    worker._process.join()
+    worker.give(names("1")[0])  # nobody takes it, which is no pipe of ours that was closed
+    assert worker.listen(untold) == {"error": "died"}
+    worker.end()
 
 
 def test_no_process_is_left_when_somebody_stops_listening(names):
@@ -68,6 +89,16 @@ def test_no_process_is_left_when_somebody_stops_listening(names):
     rows.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_what_was_half_written_is_taken_away_when_it_is_stopped(names, tmp_path):
+    def stopped(file: str, share: float) -> None:
+        assert any(tmp_path.iterdir())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(spread(errand, names("writes", "writes too"), 2, 9.0, stopped))
+    assert list(tmp_path.iterdir()) == []
 
 
 def options(*arguments: object) -> argparse.Namespace:
@@ -109,6 +140,16 @@ def test_other_settings_do_not_mix(names, tmp_path):
     assert len(rows_of(out)) == 2
 
 
+@pytest.mark.parametrize("option", ["checkpoint", "lse"])
+def test_weights_that_were_written_anew_are_other_settings(tmp_path, option):
+    weights = tmp_path / "best.ckpt"
+    weights.write_bytes(b"before")
+    before = settings_of(argparse.Namespace(**{option: str(weights)}))
+    assert settings_of(argparse.Namespace(**{option: str(weights)})) == before
+    weights.write_bytes(b"after")
+    assert settings_of(argparse.Namespace(**{option: str(weights)})) != before
+
+
 def test_what_is_no_file_of_rows_is_left_alone(tmp_path):
     for text in ("a letter\n", '{"file": 3}\n', "[1]\n"):
         out = tmp_path / "letter.jsonl"
@@ -145,12 +186,42 @@ def test_files_folders_and_lists(tmp_path, monkeypatch):
         monkeypatch.setattr("sys.stdin", stream)
         assert len(listed([], "-")) == 5
     (tmp_path / "empty").mkdir()
+    for suffix in (".mxf", ".MTS", ".m2ts", ".wmv", ".3gp"):
+        (tmp_path / "empty" / f"a{suffix}").touch()
+    assert len(listed([str(tmp_path / "empty")])) == 5
+    shutil.rmtree(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
     for given, words in (
         (([], None), "no file was given"), (([str(tmp_path / "empty")], None), "no video in this folder"),
         (([], "absent.txt"), "absent.txt: cannot be read"),
     ):  # fmt: skip
         with pytest.raises(AvsyncError, match=words):
             listed(*given)
+
+
+def test_what_is_made_of_files_of_a_folder_keeps_their_paths(tmp_path):
+    for name in ("a/x.mp4", "b/x.mp4", "made/a/x.mp4"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True)
+        (tmp_path / "in" / name).touch()
+    folder, out = str(tmp_path / "in"), str(tmp_path / "in" / "made")
+    files = named([folder, f"{folder}/b/../b/x.mp4"], apart=out)  # what was made before is not made anew
+    assert list(files.values()) == ["a/x.mp4", "b/x.mp4"]
+    assert set(targets(files, out, "OUT", ".html").values()) == {f"{out}/a/x.mp4.html", f"{out}/b/x.mp4.html"}
+    assert len(named([folder])) == 3 and len(named([folder], apart=folder)) == 3
+    assert targets(files, None, "OUT") == {}
+    with pytest.raises(AvsyncError, match=r"lies in .*made/a, for what is made"):
+        named([out], apart=f"{out}/a")
+
+
+def test_two_results_in_one_place_are_refused_before_anything_is_done(tmp_path):
+    files = named([str(tmp_path / "a" / "x.mp4"), str(tmp_path / "b" / "x.mp4")])
+    with pytest.raises(AvsyncError, match=r"a/x.mp4 and .*b/x.mp4 would both be written to .*/x.mp4; "):
+        targets(files, str(tmp_path), "OUT")
+    with pytest.raises(AvsyncError, match=r"--page p.html: is no folder; for 2 files give a folder"):
+        targets(files, "p.html", "--page")
+    (tmp_path / "a").touch()
+    with pytest.raises(AvsyncError, match="cannot be made"):
+        targets({"1.mp4": "a/1.mp4"}, str(tmp_path), "OUT")
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +278,6 @@ def test_rows_of_the_command_are_those_of_one_file_after_the_other(mixed, tmp_pa
     out = tmp_path / "rows.jsonl"
     assert cli.main(["offset", *files, *told, "--out", str(out), "--workers", "1"]) == 2
     rows = rows_of(out)
-    assert rows[:2] == plain and said.err == f"avsync: {rows[2]['error']}\n"
-    for row in plain:
-        check_row("offset", row)
+    assert rows == plain and said.err == f"avsync: {rows[2]['error']}\n"
+    for row, verb in zip(plain, ("offset", "offset", "error"), strict=True):
+        check_row(verb, row)

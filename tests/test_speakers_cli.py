@@ -1,4 +1,4 @@
-"""``avsync speakers`` on drawn talkers side by side, with the checkpoint that ships."""
+"""``avsync speakers`` on drawn talkers side by side, with the checkpoint that ships, and on a single drawn mouth."""
 
 import json
 
@@ -10,9 +10,10 @@ from avsync.media.read import read_frames
 from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 from avsync.synthetic.fixtures import tiny_talkers
+from live import mouth_file
+from mouths import draw_mouth
 from rows import check_row
 
-pytestmark = pytest.mark.slow
 SIDE = 224
 
 
@@ -34,6 +35,7 @@ def scene(tmp_path_factory):
     return folder / "scene.mkv"
 
 
+@pytest.mark.slow
 def test_the_voice_is_the_left_ones_then_nobodys(scene, tmp_path, capsys):
     video, table = tmp_path / "shown.mp4", tmp_path / "who.rttm"
     given = ["speakers", str(scene), "--checkpoint", "syncnet", "--rttm", str(table), "--video", str(video)]
@@ -50,6 +52,50 @@ def test_the_voice_is_the_left_ones_then_nobodys(scene, tmp_path, capsys):
     assert sum(1 for _ in read_frames(video)) == 200 and len(read_audio(video)) == pytest.approx(128_000, abs=3200)
 
 
+@pytest.mark.slow
 def test_several_files_need_a_folder(scene, tmp_path, capsys):
-    given = ["speakers", str(scene), str(scene), "--checkpoint", "syncnet", "--rttm", str(tmp_path / "one.rttm")]
-    assert cli.main(given) == 2 and "give a folder" in capsys.readouterr().err
+    given = ["speakers", str(scene), str(tmp_path / scene.name), "--checkpoint", "syncnet"]
+    for option in ("--rttm", "--video"):
+        assert cli.main([*given, option, str(tmp_path / "one")]) == 2
+        assert "give a folder" in capsys.readouterr().err
+        assert cli.main([*given, option, str(tmp_path)]) == 2
+        assert "would both be written to" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told(mouth_run, capsys):
+    """Run ``avsync speakers`` on a crop; give its row."""
+
+    def run(*arguments):
+        checkpoint = str(mouth_run / "checkpoints" / "best.ckpt")
+        given = ["speakers", *map(str, arguments), "--checkpoint", checkpoint, "--crop", "none"]
+        assert cli.main([*given, "--json"]) == 0
+        row = json.loads(capsys.readouterr().out)
+        check_row("speakers", row)
+        assert cli.main(given) == 0
+        return row, capsys.readouterr().out
+
+    return run
+
+
+def speaking(row) -> float:
+    """Share of the voice that is the face's."""
+    total = sum(turn["end"] - turn["start"] for turn in row["turns"])
+    return row["faces"][0]["speaks_seconds"] / total
+
+
+def test_a_voice_beyond_the_search_is_nobodys_until_the_search_is_wider(told, tmp_path):
+    path = mouth_file(tmp_path / "early.mkv", seconds=8.0, early=1.4)
+    row, said = told(path)
+    assert row["offset_ms"] is None and speaking(row) == 0 and "no offset within ±0.6 s fits any of them" in said
+    row, said = told(path, "--search", "2")
+    assert row["search_ms"] == 2000 and row["offset_frames"] == 35 and speaking(row) > 0.95
+    row, _ = told(path, "--offset", "1400")
+    assert row["offset_ms"] == 1400 and speaking(row) > 0.95
+    assert row["faces"][0]["windows"][0]["box"] == [0, 0, 96, 96]
+
+
+def test_how_sure_it_has_to_be_is_an_option(told, tmp_path):
+    write_video(tmp_path / "dubbed.mkv", draw_mouth(301).frames, draw_mouth(302).audio)
+    assert told(tmp_path / "dubbed.mkv")[0]["offset_ms"] is None
+    assert told(tmp_path / "dubbed.mkv", "--min-chance", "0")[0]["offset_ms"] is not None

@@ -152,7 +152,7 @@ def test_memory_is_that_of_the_window(checkpoint):
         last.add(Piece(0, k / 25, frames))
         segment.sound.put(640 * k, np.zeros(640 * watching.PIECE, np.float32))
         last.results(k + watching.PIECE - 1, segment)
-    assert len(last._rows[0][1]) <= 50 and sum(map(len, segment.sound._held)) <= 640 * (50 + 2 * 15 + watching.PIECE)
+    assert len(last._seen[0].video) <= 50 and sum(map(len, segment.sound._held)) <= 640 * (50 + 2 * 15 + watching.PIECE)
 
 
 def started(checkpoint, **given):

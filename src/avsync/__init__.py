@@ -1,16 +1,28 @@
 """Audio-visual synchronization: train it, measure it, use it.
 
 ``avsync.load("syncnet")`` gives a network with its calibration, ``avsync.models()`` the names of those that ship. The
-verbs of the command are functions here, see :mod:`avsync.api`: ``avsync.offset("talk.mp4")``.
+verbs of the command are functions here, see :mod:`avsync.api`: ``avsync.offset("talk.mp4")``. The classes of what they
+give are here as well, for annotations: ``avsync.FileResult``.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from avsync import models as models  # callable; imports nothing heavy
 
 if TYPE_CHECKING:
+    from avsync.alignment.drift import Drift as Drift
+    from avsync.alignment.fix import Fixed as Fixed
+    from avsync.alignment.live import Reading as Reading
+    from avsync.alignment.measure import FileResult as FileResult
+    from avsync.alignment.measure import TrackResult as TrackResult
+    from avsync.alignment.offset import Estimate as Estimate
+    from avsync.alignment.path import Run as Run
+    from avsync.alignment.speakers import Face as Face
+    from avsync.alignment.speakers import Speakers as Speakers
+    from avsync.alignment.speakers import Turn as Turn
     from avsync.api import drift as drift
     from avsync.api import fix as fix
     from avsync.api import offset as offset
@@ -18,10 +30,23 @@ if TYPE_CHECKING:
     from avsync.api import score as score
     from avsync.api import speakers as speakers
     from avsync.api import watch as watch
-    from avsync.models.shipped import Loaded
+    from avsync.evaluation.file_page import Report as Report
+    from avsync.evaluation.lse import Lse as Lse
+    from avsync.evaluation.score import Score as Score
+    from avsync.evaluation.score import Segment as Segment
+    from avsync.models.shipped import Loaded as Loaded
 
 VERBS = ("offset", "speakers", "score", "drift", "fix", "report", "watch")
 """Functions of :mod:`avsync.api` that are found here as well."""
+
+RESULTS = {
+    "Drift": "alignment.drift", "Estimate": "alignment.offset", "Face": "alignment.speakers",
+    "FileResult": "alignment.measure", "Fixed": "alignment.fix", "Loaded": "models.shipped", "Lse": "evaluation.lse",
+    "Reading": "alignment.live", "Report": "evaluation.file_page", "Run": "alignment.path",
+    "Score": "evaluation.score", "Segment": "evaluation.score", "Speakers": "alignment.speakers",
+    "TrackResult": "alignment.measure", "Turn": "alignment.speakers",
+}  # fmt: skip
+"""Classes of what they give, and where they are at home."""
 
 
 def load(name: str, revision: str | None = None) -> Loaded:
@@ -32,9 +57,7 @@ def load(name: str, revision: str | None = None) -> Loaded:
 
 
 def __getattr__(name: str) -> Any:
-    """The verbs, imported when they are first asked for."""
-    if name in VERBS:
-        from avsync import api
-
-        return getattr(api, name)
+    """The verbs and their results, imported when they are first asked for."""
+    if name in VERBS or name in RESULTS:
+        return getattr(import_module(f"avsync.{RESULTS.get(name, 'api')}"), name)
     raise AttributeError(f"module 'avsync' has no attribute {name!r}")

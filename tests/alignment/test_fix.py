@@ -33,8 +33,9 @@ class Says:
     def __init__(self, *answers):
         self.answers, self.asked = list(answers), []
 
-    def __call__(self, path):
+    def __call__(self, path, progress):
         self.asked.append(path)
+        progress(0.5)
         return self.answers.pop(0)
 
 
@@ -57,6 +58,21 @@ def test_what_was_measured_is_undone_and_measured_again(early, tmp_path, rewrite
     assert done.action == ("rewritten" if rewrite else "shifted") and done.out == str(tmp_path / "out.mp4")
     assert measured.asked[0] == early and measured.asked[1] != tmp_path / "out.mp4"  # before it has its name
     assert clicks_late(tmp_path / "out.mp4") == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("answers", [(0.2, 0.0), (0.15, 0.05, 0.0), (0.0,)])
+def test_measuring_and_writing_tell_how_far_they_are(early, tmp_path, answers):
+    told = []
+    correct(early, tmp_path / "out.mp4", Says(*map(said, answers)), progress=told.append)
+    assert told == sorted(told) and 0 < told[0] < 0.2 and told[-1] <= 1
+    assert len(set(told)) == max(2, 2 * len(answers) - 1), "every measuring and every writing is a sign of life"
+
+
+def test_a_given_offset_tells_how_far_it_is_too(early, tmp_path):
+    for rewrite in (False, True):
+        told = []
+        fix(early, tmp_path / "out.mp4", None, offset=0.1, rewrite=rewrite, progress=told.append, force=True)
+        assert told and max(told) <= 1
 
 
 def test_what_is_left_is_taken_off_in_a_second_try(early, tmp_path):

@@ -1,6 +1,8 @@
 """Offsets far away: found exactly, and believed only when they are surer than a near one had to be."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,13 +10,23 @@ import torch.nn.functional as F
 
 from avsync import cli
 from avsync.alignment.chance import Chance
-from avsync.alignment.distances import WIDE, distance_matrix
+from avsync.alignment.distances import BLOCK, WIDE, distance_matrix
 from avsync.alignment.measure import measure
 from avsync.alignment.offset import Sums, estimate, read_curve
 from avsync.media.remux import shift_audio
 from avsync.media.write import write_video
 from avsync.models import checkpoints
 from mouths import draw_mouth
+
+GATHERED = """
+import resource, torch
+from avsync.alignment.distances import distance_matrix
+
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+face, sound = torch.rand(20_000, 256), torch.rand(20_000, 256)
+before = peak()
+print(len(distance_matrix(face, sound, 15)), peak() - before)
+"""
 
 
 def embeddings(count: int, seed: int = 0) -> torch.Tensor:
@@ -35,6 +47,25 @@ def test_all_pairs_at_once_are_the_same_distances(start, scale):
     assert torch.allclose(wide, plain, rtol=1e-4, equal_nan=True)
     near = distance_matrix(video, audio, WIDE, start)
     assert torch.allclose(wide[:, 100 - WIDE : 101 + WIDE], near, rtol=1e-4, equal_nan=True)
+
+
+@pytest.mark.parametrize("search", [15, 40])
+def test_what_is_compared_in_blocks_is_compared_alike(monkeypatch, search):
+    video, audio = embeddings(2 * BLOCK + 30), embeddings(2 * BLOCK, 1)
+    blocks = distance_matrix(video, audio, search, start=-20)
+    monkeypatch.setattr("avsync.alignment.distances.BLOCK", 10 * BLOCK)
+    whole = distance_matrix(video, audio, search, start=-20)
+    assert len(blocks) == len(video) and torch.equal(blocks.isnan(), whole.isnan())
+    if search <= WIDE:
+        assert torch.equal(blocks.nan_to_num(), whole.nan_to_num())
+    assert torch.allclose(blocks, whole, atol=1e-5, equal_nan=True)
+
+
+def test_a_face_that_never_leaves_is_compared_in_the_memory_of_a_piece():
+    """13 minutes, all sound gathered at once: 630 MB and more."""
+    done = subprocess.run([sys.executable, "-c", GATHERED], check=True, capture_output=True, text=True)
+    count, grown = map(float, done.stdout.split())
+    assert count == 20_000 and grown < 150
 
 
 def test_pieces_add_up_to_the_whole():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from avsync.alignment.shown import shown, turned
+from avsync.alignment.shown import MOST, REACH, Shown, shown, turned
 from mouths import draw_mouth
 
 # outer corners of the eyes, base of the nose, mouth corners, lips: x right, y down, z towards the camera; outer corners
@@ -48,3 +48,26 @@ def test_turning_is_gradual():
 
 def test_a_single_picture_shows_no_motion():
     assert (shown(draw_mouth(4, 0.2).frames[:1]) == 0).all()
+
+
+@pytest.mark.parametrize("length", [15, 40])
+def test_pieces_show_what_the_whole_does_as_far_as_they_know_it(length):
+    """A mouth that moves, rests and moves again, half a second each: what is still to come is not known."""
+    frames = draw_mouth(5, seconds=6.0).frames
+    for first in range(12, 150, 24):
+        frames[first : first + 12] = frames[first]
+    frames[90:] = frames[90]
+    whole, each = shown(frames), Shown()
+    for first in range(0, 150, length):
+        piece = each(frames[first : first + length], track=3)
+        known = max(0, len(piece) - REACH)
+        assert np.array_equal(piece[:known], whole[first : first + known])
+        assert (piece == 1).all() if first + length <= 90 else True
+    assert each(frames[-1:], track=3) == 0 and each(frames[:length], track=4)[0] == 1
+
+
+def test_only_the_last_faces_are_remembered():
+    each, frames = Shown(), draw_mouth(6, seconds=0.6).frames
+    for track in range(10 * MOST):
+        each(frames, track=track)
+    assert len(each._before) == MOST

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from avsync import clock
-from avsync.alignment.course import course, slots
+from avsync.alignment.course import _Places, course, slots
 from avsync.alignment.embedded import Seen
 from avsync.alignment.matches import matches
 from avsync.alignment.rttm import rttm
@@ -22,8 +22,9 @@ def noise(count: int, seed: int) -> torch.Tensor:
     return F.normalize(torch.randn(count, 32, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-def face(number: int, video: torch.Tensor, first: int = 0) -> Seen:
-    return Seen(number, clock.seconds(first), video, np.zeros((len(video) + 4, 4), np.float32))
+def face(number: int, video: torch.Tensor, first: int = 0, shown: torch.Tensor | None = None) -> Seen:
+    shown = torch.ones(len(video)) if shown is None else shown
+    return Seen(number, clock.seconds(first), video, shown, np.zeros((len(video) + 4, 4), np.float32))
 
 
 def right(found, who: list[int]) -> float:
@@ -53,6 +54,45 @@ def test_a_given_offset_is_taken():
     assert right(course(seen, sound, torch.ones(600), search=SEARCH, given=4), who) > 0.97
     wrong = course(seen, sound, torch.ones(600), search=SEARCH, given=-5)
     assert wrong.offset == -5 and (wrong.who == -1).all()
+
+
+@pytest.mark.parametrize("offset", [-60, 40, 150])
+def test_a_given_offset_may_lie_beyond_the_search(offset):
+    seen, sound, who = scene(offset)
+    found = course(seen, sound, torch.ones(600), search=SEARCH, given=offset)
+    assert found.offset == offset and right(found, who[: 600 - max(0, -offset)]) > 0.9
+    assert course(seen, sound, torch.ones(600), search=SEARCH).offset is None
+
+
+def test_how_sure_is_the_callers_choice():
+    seen, sound, _ = scene(4)
+    assert course(seen, sound, torch.ones(600), search=SEARCH, least=1.0 - 1e-12).offset == 4
+    assert course([face(0, noise(300, 1))], noise(300, 2), torch.ones(300), search=SEARCH, least=0.0).offset is not None
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_still_face_has_no_voice_however_well_it_goes_with_the_sound(beside):
+    """A photograph, alone or beside who speaks for the first half; then somebody speaks who is not there."""
+    sound = noise(600, 0)
+    talker = torch.cat([F.normalize(0.5 * sound[:300] + noise(300, 1), dim=-1), noise(300, 2)])
+    photograph = face(1, sound.clone(), shown=torch.zeros(600))
+    found = course([face(0, talker), photograph] if beside else [photograph], sound, torch.ones(600), search=SEARCH)
+    assert right(found, ([0] * 300 if beside else [-1] * 300) + [-1] * 300) > 0.97
+    assert found.chance[-1][20:].max() < 0.5
+
+
+def test_a_photograph_does_not_tell_how_windows_hang_together():
+    sound = noise(200, 0)
+    talker, still = face(0, noise(200, 1)), face(1, noise(200, 2), shown=torch.zeros(200))
+    alone, both = (_Places(some, sound, torch.ones(200), SEARCH, 0).tied for some in ([talker], [talker, still]))
+    assert both == pytest.approx(alone, rel=1e-3)
+
+
+def test_who_looks_away_within_a_sentence_keeps_the_turn():
+    sound, shown = noise(400, 0), torch.ones(400)
+    shown[200:225] = 0
+    talker = face(0, F.normalize(0.15 * sound + noise(400, 1), dim=-1), shown=shown)
+    assert right(course([talker], sound, torch.ones(400), search=SEARCH), [0] * 400) == 1
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -88,10 +128,10 @@ def test_one_place_holds_no_two_faces_at_once():
 
 def test_wrong_pairings_score_nothing_on_average_whatever_the_scale():
     sound, video = noise(400, 0), 50 * noise(400, 1)
-    found = matches(video, sound, torch.ones(400), start=0, search=SEARCH)
+    found = matches(video, sound, torch.ones(400), torch.ones(400), start=0, search=SEARCH)
     assert abs(float(found.score.mean())) < 0.05 and float(found.score.std()) == pytest.approx(1, abs=0.1)
-    smooth = F.avg_pool1d(video.T[None], 9, 1, 4)[0].T
-    assert matches(smooth, F.avg_pool1d(sound.T[None], 9, 1, 4)[0].T, torch.ones(400), start=0, search=SEARCH).tied > 4
+    smooth, low = (F.avg_pool1d(one.T[None], 9, 1, 4)[0].T for one in (video, sound))
+    assert matches(smooth, low, torch.ones(400), torch.ones(400), start=0, search=SEARCH).tied > 4
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,12 @@
 import itertools
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from avsync.data.datamodule import ClipsDataModule
-from avsync.data.shards import ShardError
+from avsync.data.scenes import ScenesDataModule
+from avsync.data.shards import ShardError, read_index
 from mouths import write_mouths
 
 
@@ -60,6 +62,18 @@ def test_validation_sees_every_segment_once(folder):
 def test_too_few_clips_for_a_batch_are_refused(folder):
     with pytest.raises(ShardError, match="lower data.batch_size"):
         module(folder, batch_size=64).train_dataloader()
+
+
+def test_too_few_shards_of_validation_for_the_devices_are_refused(folder):
+    """One would have none, and the others wait for it for ever."""
+    shards = len(read_index(folder))
+    for scenes in (module(folder), ScenesDataModule(folder, folder, folder)):
+        scenes.trainer = SimpleNamespace(world_size=shards)
+        scenes.val_dataloader()
+        scenes.trainer = SimpleNamespace(world_size=shards + 1)
+        with pytest.raises(ShardError, match=f"shared by {shards + 1} devices; lower trainer.devices") as caught:
+            scenes.val_dataloader()
+        assert "\n" not in str(caught.value)
 
 
 def test_too_few_shards_for_the_workers_are_refused(folder):

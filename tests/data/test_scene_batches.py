@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from avsync.data import scenes as scenes_module
+from avsync.data import shards as shards_module
 from avsync.data.augment import Augment
 from avsync.data.effects.picture import Colour, Warp
 from avsync.data.effects.sound import Roll
 from avsync.data.scene import SceneReader, Scenes, evenly, read_labels, squared, with_earlier
 from avsync.data.scenes import ScenesDataModule
-from avsync.data.shards import ShardError, decode_frames, write_shards
+from avsync.data.shards import ShardError, Shards, decode_frames, write_shards
 from avsync.errors import AvsyncError
 from lamps import KINDS, SIZE, draw_lamps, write_lamps
 
@@ -78,6 +79,20 @@ def test_held_in_memory_they_are_the_same_as_streamed(folder, workers):
         assert all(same(*pair) for pair in zip(streamed, held, strict=True))
 
 
+def test_only_frames_that_are_drawn_are_decoded(folder, monkeypatch):
+    """Of 50 frames two samples of a clip show eight at most, and those before them."""
+    decoded = []
+
+    def some(data, which):
+        decoded.append(len(which))
+        return decode_frames(data, which)
+
+    monkeypatch.setattr(shards_module, "decode_frames", some)
+    loader = module(folder, decoded_frames=50, before=2).train_dataloader()
+    assert sum(len(batch["key"]) for batch in loader) == 48
+    assert len(decoded) >= 24 and max(decoded) <= 16
+
+
 def test_held_clips_are_decoded_once(folder, monkeypatch):
     seen = []
     read = SceneReader.__call__
@@ -92,7 +107,8 @@ def test_held_clips_are_decoded_once(folder, monkeypatch):
 
 def test_held_clips_take_the_memory_that_is_said(folder):
     reader = module(folder, cache="memory").read
-    scene = next(iter(Scenes(reader)([{"url": str(folder / "shards" / "000000.tar")}])))
+    scenes = Scenes(reader, Shards([folder])).hold()
+    scene = next(iter(scenes([{"url": str(folder / "shards" / "000000.tar")}])))
     held = sum(t.numel() * t.element_size() for t in (scene.frames, scene.times, scene.audio, scene.labels))
     assert held == reader.bytes
 
@@ -177,12 +193,12 @@ def test_instants_when_there_are_fewer_frames_than_asked():
 def test_earlier_pictures_come_with_frames(folder):
     """Those shown so many frames before, the first one's being itself, and then both are augmented alike."""
     clip = {"__key__": "lamps", **draw_lamps(3)}
-    plain, with_past = (SceneReader(50, 32, 2.0, KINDS, before)(clip) for before in (0, 3))
+    plain, with_past = (SceneReader(50, 32, 2.0, KINDS, before)(clip).held() for before in (0, 3))
     assert torch.equal(with_past.frames[..., :3], plain.frames)
     assert torch.equal(with_past.frames[3:, ..., 3:], plain.frames[:-3])
     assert torch.equal(with_past.frames[:3, ..., 3:], plain.frames[:1].expand(3, -1, -1, -1))
     frames, which = decode_frames(clip["mp4"]), np.array([0, 7, 49])
-    kept = SceneReader(50, SIZE, 2.0, KINDS, 3)(clip).frames[which]
+    kept = SceneReader(50, SIZE, 2.0, KINDS, 3)(clip).frames[torch.from_numpy(which)]
     assert np.array_equal(with_earlier(frames, which, 3), kept)
     assert np.array_equal(with_earlier(frames, which, 0), frames[which])
     batch = next(iter(module(folder, before=1).train_dataloader()))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from avsync.data.shards import ShardError, read_clips, read_index, verified_shards
+from avsync.data.shards import Frames, ShardError, Shards, decode_frames, read_clips, read_index, verified_shards
 from mouths import draw_mouth, write_mouths
 
 
@@ -43,8 +43,41 @@ def test_damage_that_webdataset_does_not_see_is_refused(written, tmp_path, damag
     else:
         data[10 if damage == "header" else 2000] ^= 1
         shard.write_bytes(data)
-    with pytest.raises(ShardError, match="000000.tar is (missing|damaged)"):
-        verified_shards(folder)
+    for look in (verified_shards, lambda damaged: list(read_clips(damaged))):
+        with pytest.raises(ShardError, match="000000.tar is (missing|damaged)"):
+            look(folder)
+    if damage in ("cut", "missing"):  # what costs nothing is seen at once
+        with pytest.raises(ShardError, match="000000.tar is (missing|damaged)"):
+            Shards([folder])
+
+
+def test_bytes_are_compared_when_a_shard_is_opened_and_not_before(written, monkeypatch):
+    """A large set would be read for hours before the first step, on each device."""
+    from avsync.data import shards as module
+
+    read, plain = [], module._sha256
+    monkeypatch.setattr(module, "_sha256", lambda path: read.append(path.name) or plain(path))
+    shards = Shards([written])
+    assert len(shards.urls) == 2 and not read
+    first = next(shards.samples(shards.urls[0]))
+    assert first["__key__"] == "mouth0000" and read == ["000000.tar"]
+
+
+def test_frames_are_decoded_when_they_are_asked_for_and_once(monkeypatch):
+    from avsync.data import shards as module
+    from avsync.media.write import encode_video
+
+    data, decoded = encode_video(draw_mouth(3, 1.0).frames), []
+    every = decode_frames(data)
+    monkeypatch.setattr(
+        module, "decode_frames", lambda data, which: decoded.extend(which.tolist()) or decode_frames(data, which)
+    )
+    frames = Frames(data, len(every))
+    assert len(frames) == 25 and not decoded
+    assert np.array_equal(frames[7], every[7])
+    which = np.array([[20, 7, 20], [3, 20, 24]])
+    assert np.array_equal(frames[which], every[which])
+    assert sorted(decoded) == [3, 7, 20, 24]
 
 
 def test_a_folder_without_shards_says_what_to_do(tmp_path):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 
 import numpy as np
@@ -72,6 +73,18 @@ def test_the_row_is_what_its_schema_says_and_the_page_is_there(report, tmp_path,
     assert np.argmin(means) == 25 + 5
 
 
+def test_the_search_is_in_seconds(report, tmp_path):
+    path = mouth_file(tmp_path / "far.mkv", seconds=6.0, early=1.4)
+    verdicts = []
+    for search in ("1", "2"):
+        status, (row,), _ = report(path, "--page", tmp_path, "--search", search)
+        check_row("report", row)
+        data = data_of(tmp_path / "far.mkv.html")
+        assert status == 0 and data["search_ms"] == row["search_ms"] == 1000 * int(search)
+        verdicts.append(row["verdict"])
+    assert verdicts == ["undecided", "audio leads"] and abs(row["offset_ms"] - 1400) <= 20
+
+
 def test_names_are_words_and_no_markup(report, tmp_path):
     path = mouth_file(tmp_path / "<b>&it's.mp4", seconds=1.0)
     page = tmp_path / "page.html"
@@ -91,7 +104,7 @@ def test_a_file_without_an_answer_says_why_and_offers_no_fix(report, tmp_path):
     check_row("report", row)
     text = (tmp_path / "silent.mp4.html").read_text()
     assert status == 0 and row["verdict"] == "undecided"
-    assert "Undecided: there is no speech to compare" in text and "avsync fix" not in text
+    assert "Undecided: there is no speech that a face shows" in text and "avsync fix" not in text
 
 
 def test_a_linked_page_names_its_video_by_a_relative_path(report, tmp_path):
@@ -106,8 +119,30 @@ def test_a_linked_page_names_its_video_by_a_relative_path(report, tmp_path):
 def test_the_video_itself_is_never_written_over(report, tmp_path):
     path = mouth_file(tmp_path / "mouth.mp4", seconds=1.0)
     before = path.read_bytes()
-    status, rows, err = report(path, "--page", path)
-    assert status == 2 and rows == [] and "is the video itself" in err and path.read_bytes() == before
+    status, (row,), _ = report(path, "--page", path)
+    assert status == 2 and "is the video itself" in row["error"] and path.read_bytes() == before
+
+
+def test_names_that_are_no_utf8_are_no_hindrance(report, tmp_path):
+    path = mouth_file(tmp_path / os.fsdecode(b"caf\xe9.mp4"), seconds=1.0)
+    for link in ([], ["--link"]):
+        status, (row,), _ = report(path, "--page", tmp_path / "page.html", *link)
+        check_row("report", row)
+        assert status == 0 and "caf?.mp4" in (tmp_path / "page.html").read_text()
+    assert data_of(tmp_path / "page.html")["source"] == "caf%E9.mp4"
+
+
+def test_pages_of_two_files_are_two(report, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        mouth_file(tmp_path / "in" / folder / "x.mp4", seconds=1.0)
+    for given, words in ((["--page", "p.html"], "--page p.html: is no folder"), ([], "both be written to x.mp4.html")):
+        status, rows, err = report("in/a/x.mp4", "in/b/x.mp4", *given)
+        assert (status, rows) == (2, []) and words in err and err.count("\n") == 1
+    status, rows, _ = report("in", "--link")
+    assert status == 0 and [row["page"] for row in rows] == ["a/x.mp4.html", "b/x.mp4.html"]
+    assert data_of(tmp_path / "b" / "x.mp4.html")["source"] == "../in/b/x.mp4"
 
 
 @pytest.mark.parametrize("offset", [-0.12, 0.0, 0.2])

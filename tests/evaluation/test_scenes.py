@@ -1,6 +1,7 @@
 """From shards and a checkpoint to a complete run folder."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from avsync.data import shards
 from avsync.errors import AvsyncError
 from avsync.evaluation.classification import Classification
 from avsync.evaluation.embeddings import embed_split, moments
@@ -132,6 +134,22 @@ def test_another_kind_of_network_is_refused_in_one_line(splits, tmp_path):
         ScenesEvaluation("x", {"a": Retrieval()}, progress=False)(
             tmp_path / "a.ckpt", splits["val"], splits["test"], tmp_path
         )
+
+
+def test_of_a_clip_the_moments_are_decoded_and_no_more_while_others_are_embedded(splits, tmp_path, monkeypatch):
+    """By threads, in order, and only of as many clips as are asked for."""
+    decoded, by, plain = [], set(), shards.decode_frames
+
+    def some(data, which):
+        decoded.append(which.tolist())
+        by.add(threading.get_ident())
+        return plain(data, which)
+
+    monkeypatch.setattr(shards, "decode_frames", some)
+    net, _ = checkpoints.load(write_network(tmp_path / "a.ckpt"))
+    found = embed_split(net, [splits["train"], splits["test"]], progress=False, most=14)
+    assert found.keys == [f"flash{seed:04d}" for seed in (*range(12), 30, 31)]
+    assert decoded == [moments(50, 4).tolist()] * 14 and threading.get_ident() not in by
 
 
 def test_moments_are_the_middles_of_equal_parts():

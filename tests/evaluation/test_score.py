@@ -1,6 +1,7 @@
 """Scores of drawn mouths, in sync and not; LSE through a file as the released code has it."""
 
 import json
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from avsync.media.remux import shift_audio
 from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 from avsync.models import checkpoints
+from avsync.models.checkpoints import fingerprint
 from avsync.models.imports import import_weights
+from avsync.models.shipped import export
 from mouths import draw_mouth
 from released import SIZE, random_released
 from rows import check_row
@@ -100,7 +103,28 @@ def test_lse_of_a_file_is_that_of_its_frames_and_sound(released, checkpoint, cap
     assert row["lse_d"] == pytest.approx(expected.distance, abs=1e-3)
     assert row["lse_c"] == pytest.approx(expected.confidence, abs=1e-3)
     assert row["lse_faces"][0]["offset_frames"] == expected.offset and row["score"] is not None
-    assert row["settings"]["lse_network"].endswith("v2.ckpt") and row["settings"]["search_frames"] == 15
+    used = row["settings"]
+    assert used["lse_network"].endswith("v2.ckpt") and used["search_frames"] == 15 and used["lse_crop"] == "given"
+    assert used["lse_weights"] == fingerprint(net) != used["weights"]
+
+
+def test_a_fingerprint_is_that_of_the_weights_whatever_they_came_in(checkpoint, tmp_path):
+    net, _ = checkpoints.load(checkpoint)
+    again, _ = checkpoints.load(export(checkpoint, tmp_path / "exported") / "model.safetensors")
+    assert fingerprint(again) == fingerprint(net)
+    with torch.no_grad():
+        next(again.parameters()).add_(1e-4)
+    assert fingerprint(again) != fingerprint(net)
+    before = fingerprint(net)
+    net.centre = not net.centre
+    assert fingerprint(net) != before
+
+
+def test_what_numbers_depend_on_is_told_beside_them(video, checkpoint):
+    net, calibration = checkpoints.load(checkpoint)
+    used = avsync.score(video, checkpoint, crop="none", min_chance=0.7).settings
+    assert used["avsync"] == version("avsync") and used["weights"] == fingerprint(net) and used["min_chance"] == 0.7
+    assert used["calibration"] == calibration["chance"] and used["lse_crop"] is None
 
 
 def test_lse_of_another_network_is_refused(video, checkpoint, mouth_run):
@@ -115,9 +139,12 @@ def test_words_for_people_and_the_mean(video, checkpoint, tmp_path, capsys):
     assert cli.main(given) == 0
     said = capsys.readouterr().out
     assert "avsync import" in said and "mean of 2 files: score 0." in said and "; LSE-D" not in said
-    assert said.count("search ±15 frames, tolerance ±1, segments of 1 s") == 2
+    assert said.count("search ±15 frames, tolerance ±1, segments of 1 s, decided from a chance of 0.5") == 2
+    mean = said.splitlines()[-1]
     assert cli.main([*given, "--json"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    out, err = capsys.readouterr()
+    assert mean.startswith("mean of 2 files") and mean in err.splitlines()
+    rows = [json.loads(line) for line in out.splitlines()]
     for row in rows:
         check_row("score", row)
     assert rows[0]["score"] > 0.9 and rows[1]["score"] < 0.1 and rows[0]["lse_d"] is None

@@ -22,16 +22,18 @@ from avsync.media.sound import read_audio
 from avsync.media.write import write_video
 
 MS = Fraction(1, 1000)
+TIMECODE = "01:02:03:04"
 
 
 def rich(path: Path) -> Path:
-    """A file with two languages, a subtitle, chapters, tags and, in Matroska, an attachment."""
+    """A file with two languages, a subtitle, chapters, tags, a timecode and, in Matroska, an attachment."""
     plain = path.with_name(f"plain{path.suffix}")
     draw(plain, audio_codec="aac", rate=48_000)
     subtitle, text = ("mov_text", b"\0\5Hello") if path.suffix == ".mp4" else ("subrip", b"Hello")
     with av.open(str(plain)) as given, av.open(str(path), "w") as written:
         written.metadata.update({"title": "Tëst", "comment": "of all streams"})
         copies = {stream.index: [written.add_stream_from_template(stream)] for stream in given.streams}
+        copies[given.streams.video[0].index][0].metadata["timecode"] = TIMECODE  # MP4 makes a track of it
         second = written.add_stream_from_template(given.streams.audio[0])
         second.metadata["language"] = "deu"
         second.disposition = av.stream.Disposition.comment
@@ -73,6 +75,7 @@ def inside(path: Path) -> dict:
             "tags": {key: container.metadata.get(key) for key in ("title", "comment")},
             "second chapter": float(container.chapters()[1]["start"] * container.chapters()[1]["time_base"]),
         }
+        (told["timecode"],) = (v for k, v in container.streams.video[0].metadata.items() if k.lower() == "timecode")
         said = [p for p in container.demux(container.streams.subtitles) if p.size and b"Hello" in bytes(p)]
         told["said"] = float(said[0].pts * said[0].time_base)
         return told
@@ -96,6 +99,28 @@ def test_everything_beside_the_sound_survives_and_stays_with_the_picture(tmp_pat
     if suffix == ".mkv":
         with av.open(str(target)) as container:
             assert [s.metadata["filename"] for s in container.streams.attachments] == ["font.txt"]
+
+
+def timecodes(path: Path) -> list[str]:
+    """What every timecode track says."""
+    with av.open(str(path)) as container:
+        return [stream.metadata["timecode"] for stream in container.streams.data if "timecode" in stream.metadata]
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_the_timecode_track_of_a_camera_survives(tmp_path, suffix):
+    draw(tmp_path / f"plain{suffix}", audio_codec="aac", rate=48_000)
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    with av.open(str(tmp_path / f"plain{suffix}")) as given, av.open(str(source), "w") as written:
+        copies = [written.add_stream_from_template(stream) for stream in given.streams]
+        copies[0].metadata["timecode"] = TIMECODE
+        for packet in given.demux():
+            if packet.dts is not None:
+                written.mux(again(packet, copies[packet.stream.index]))
+    assert timecodes(source) == [TIMECODE]
+    assert shift_audio(source, target, 0.2) == [] and timecodes(target) == [TIMECODE]
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+    assert rewrite_audio(source, target, [Stretch(0, 0.2)]).left_out == [] and timecodes(target) == [TIMECODE]
 
 
 def clicks(path: Path, stream: int) -> float:
@@ -137,7 +162,7 @@ def counted(path: Path) -> float:
     ("suffix", "picture", "sound", "rate"),
     [(".mp4", "libx264", "aac", 48_000), (".mov", "libx264", "pcm_s16le", 44_100), (".mkv", "libx264", "flac", 44_100),
      (".mkv", "libx264", "libopus", 16_000), (".webm", "libvpx-vp9", "libopus", 48_000),
-     (".ts", "libx264", "aac", 48_000),
+     (".ts", "libx264", "aac", 48_000), (".mts", "libx264", "aac", 48_000), (".m2t", "libx264", "mp2", 48_000),
      (".avi", "mpeg4", "libmp3lame", 44_100), (".avi", "mpeg4", "pcm_s16le", 16_000)],
 )  # fmt: skip
 def test_rewritten_sound_is_right_by_timestamps_and_by_counting(tmp_path, suffix, picture, sound, rate, by):
@@ -167,11 +192,35 @@ def test_a_start_time_becomes_silence_and_a_lead_is_cut(tmp_path):
         assert counted(tmp_path / "out.mkv") == pytest.approx(0, abs=0.004)
 
 
-def test_a_codec_that_cannot_be_written_is_replaced_and_told(tmp_path):
+@pytest.mark.parametrize("suffix", [".ts", ".mts", ".m2t", ".m2ts"])
+def test_a_codec_that_cannot_be_written_is_replaced_and_told(tmp_path, suffix):
     draw(tmp_path / "in.mkv", audio_codec="flac", rate=48_000)
-    done = rewrite_audio(tmp_path / "in.mkv", tmp_path / "out.ts", [Stretch(0, 0.1)])
-    assert done.codecs == [("flac", "aac")]
-    assert lag(tmp_path / "out.ts") - lag(tmp_path / "in.mkv") == pytest.approx(0.1, abs=0.011)
+    target = tmp_path / f"out{suffix}"
+    assert rewrite_audio(tmp_path / "in.mkv", target, [Stretch(0, 0.1)]).codecs == [("flac", "aac")]
+    assert lag(target) - lag(tmp_path / "in.mkv") == pytest.approx(0.1, abs=0.011)
+
+
+@pytest.mark.parametrize("by", [0.2, -0.2])
+@pytest.mark.parametrize(
+    ("suffix", "picture", "sound"),
+    [(".mts", "libx264", "ac3"), (".m2ts", "libx264", "ac3"), (".3gp", "libx264", "aac"),
+     (".wmv", "msmpeg4v3", "libmp3lame")],
+)  # fmt: skip
+def test_containers_of_cameras_and_phones_move_their_sound(tmp_path, suffix, picture, sound, by):
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    draw(source, rate=48_000, video_codec=picture, audio_codec=sound)
+    shift_audio(source, target, by)
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.011)
+    rewrite_audio(source, target, [Stretch(0, by)])
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.011)
+
+
+def test_writing_tells_how_far_it_is(tmp_path):
+    draw(tmp_path / "in.mkv", seconds=12.0)
+    for move in (shift_audio, lambda *given: rewrite_audio(*given[:2], [Stretch(0, 0.1)], given[3])):
+        told: list[float] = []
+        move(tmp_path / "in.mkv", tmp_path / "out.mkv", 0.1, told.append)
+        assert len(told) >= 3 and told == sorted(told) and told[0] < 0.1 and 0.5 < told[-1] <= 1
 
 
 def test_a_drift_is_stretched_away_without_harm_to_the_sound(tmp_path):
@@ -289,10 +338,11 @@ def test_a_whole_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatc
     assert order == ["fsync", "replace"] and (tmp_path / "a.txt").read_text() == "all"
 
 
-def test_avi_has_no_start_times_and_says_what_to_do(tmp_path):
-    draw(tmp_path / "in.avi")
+@pytest.mark.parametrize("suffix", [".avi", ".mxf"])
+def test_what_has_no_start_times_says_what_to_do(tmp_path, suffix):
+    draw(tmp_path / "in.mkv")
     with pytest.raises(MediaError, match="--rewrite-audio"):
-        shift_audio(tmp_path / "in.avi", tmp_path / "out.avi", 0.1)
+        shift_audio(tmp_path / "in.mkv", tmp_path / f"out{suffix}", 0.1)
 
 
 def test_long_sound_is_not_held(tmp_path):

@@ -19,6 +19,8 @@ def test_a_file_from_which_nothing_comes_is_given_up():
     with pytest.raises(MediaError, match="a.mp4: nothing came from it"), watchdog(0.3, "a.mp4") as dog:
         list(dog.following(slow(0.01, 30)))
     assert time.monotonic() - start < 5
+    with pytest.raises(MediaError, match=r"raise --deadline$"), watchdog(0.05, "a.mp4", "--deadline"):
+        time.sleep(30)
 
 
 def test_slow_is_not_dead():

@@ -270,12 +270,43 @@ def test_whole_clips_are_heard_by_every_picture_and_embedded_once():
     assert torch.allclose(embedded[:, 0], alone, atol=1e-5)
 
 
+def test_what_hears_all_of_a_clip_with_each_picture_encodes_it_once():
+    """Also where its window is longer than the clip, as an imported CAV-MAE's is."""
+    net, (_, audio, times), heard = make(audio_seconds=10.24), clips(), []
+    windows = net.windows(audio, times)
+    net.audio_encoder.register_forward_pre_hook(lambda _module, given: heard.append(len(given[0])))
+    embedded = net.embed_audio(audio, times)
+    assert heard == [2] and embedded.shape == (2, 4, 32)
+    tokens = net.encode_audio(windows.flatten(0, 1)).token.unflatten(0, (2, 4))
+    assert torch.allclose(embedded, torch.nn.functional.normalize(tokens, dim=-1), atol=1e-5)
+
+
 def test_clips_are_embedded_as_their_windows_are():
     net, (frames, audio, times) = make(), clips()
     heard = net.encode_audio(net.windows(audio, times).flatten(0, 1)).token
     seen = net.encode_video(net.video_features(frames).flatten(0, 1)).token
     for embedded, tokens in ((net.embed_audio(audio, times), heard), (net.embed_video(frames), seen)):
         assert torch.allclose(embedded.flatten(0, 1), torch.nn.functional.normalize(tokens, dim=-1), atol=1e-5)
+
+
+@pytest.mark.parametrize("net", ["cav_mae", "cav_mae_sync"])
+def test_defect_1_which_network_it_is_is_told_by_values_and_not_by_its_name(net):
+    """Theirs asks `if "sync" or ...`, which is always true. Either config with the other's values is the other one."""
+    values = {
+        "cav_mae": {"audio_seconds": None, "registers": 0, "global_token": False},
+        "cav_mae_sync": {"audio_seconds": 4.16, "registers": 8, "global_token": True},
+    }
+    other = next(name for name in values if name != net)
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        cfg = compose(None, [f"+model/net={net}", "+model/size=small"])
+    assert {name: cfg.model.net[name] for name in values[net]} == values[net]
+    cfg.model.net.update(values[other])
+    with torch.device("meta"):
+        built = instantiate(cfg.model.net)
+    sync = other == "cav_mae_sync"
+    encoder = built.audio_encoder
+    assert (encoder.global_token is not None, encoder.registers is not None) == (sync, sync)
+    assert encoder.positions.grid == (8, 26 if sync else 64) and built.has_global_token == sync
 
 
 def test_defect_2_a_batch_of_one_passes():

@@ -46,6 +46,18 @@ def test_a_generator_decides():
     assert torch.equal(one, other)
 
 
+def test_a_share_that_is_given_is_hidden_and_none_is_drawn():
+    draw = torch.Generator().manual_seed(0)
+    masking = Masking([0.1, 0.9], [0.1, 0.9])
+    heard, seen = (
+        hide(2, (10, 10), torch.device("cpu"), draw, share)
+        for hide, share in ((masking.hide_audio, 0.3), (masking.hide_video, 0.6))
+    )
+    assert heard.visible.shape == (2, 70) and seen.visible.shape == (2, 40)
+    one, other = (masking.shares(torch.Generator().manual_seed(3)) for _ in range(2))
+    assert one == other and one[0] != one[1] and all(0.1 <= share <= 0.9 for share in one)
+
+
 def test_defect_8_a_batch_random_ratio_differs_from_batch_to_batch():
     masking, device = Masking(audio=[0.6, 0.9], video=0.5), torch.device("cpu")
     torch.manual_seed(0)

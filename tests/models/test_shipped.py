@@ -64,6 +64,25 @@ def test_an_exported_checkpoint_is_the_same_network_with_its_calibration(best, e
     assert sum(path.stat().st_size for path in exported.iterdir()) < 8e6
 
 
+def test_of_several_the_mean_is_exported_without_a_calibration(best, tmp_path, capsys):
+    other = avsync.load(best).net
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(2.0)
+    content = checkpoints.read(best)
+    moved = {f"net.{name}": value for name, value in other.state_dict().items()}
+    checkpoints.save(content | {"state_dict": moved}, tmp_path / "other.ckpt")
+    assert cli.main(["export", str(best), str(tmp_path / "other.ckpt"), str(tmp_path / "mean")]) == 0
+    mean, one = avsync.load(tmp_path / "mean"), avsync.load(best)
+    assert mean.calibration == {} and one.calibration
+    for had, has in zip(one.net.parameters(), mean.net.parameters(), strict=True):
+        assert torch.allclose(has, had + 1.0, atol=1e-4)
+    small = {name: value[..., :1] if value.ndim else value for name, value in moved.items()}
+    checkpoints.save(content | {"state_dict": small}, tmp_path / "small.ckpt")
+    assert cli.main(["export", str(best), str(tmp_path / "small.ckpt"), str(tmp_path / "none")]) == 2
+    assert "is another network" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
 def test_half_precision_halves_the_bytes_and_hardly_moves_an_embedding(best, exported, tmp_path):
     assert cli.main(["export", str(best), str(tmp_path / "half"), "--half"]) == 0
     size, half = ((folder / "model.safetensors").stat().st_size for folder in (exported, tmp_path / "half"))

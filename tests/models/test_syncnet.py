@@ -46,6 +46,25 @@ def test_a_clip_at_once_equals_window_by_window(net):
     assert torch.allclose(whole, single, atol=1e-5)
 
 
+def test_what_all_windows_of_a_stretch_have_in_common_is_not_compared(net):
+    """A voice, or a face, that is near to everything tells no time: whatever is added to all changes nothing."""
+    said, more = torch.nn.functional.normalize(torch.randn(2, 400, 256), dim=-1), torch.randn(256)
+    assert net.centre
+    alone, beside = net.centred(said), net.centred(torch.nn.functional.normalize(said + 0.01 * more, dim=-1))
+    assert torch.allclose(alone, beside, atol=0.02)
+    assert torch.allclose(alone.norm(dim=-1), torch.ones(2, 400), atol=1e-5)
+    assert net.centred(said).mean(dim=1).norm(dim=-1).max() < 0.02 < said.mean(dim=1).norm(dim=-1).min()
+    plain = SyncNet(net.video_features, net.audio_features, net.video_tower, net.audio_tower)
+    assert plain.centred(said) is said
+
+
+def test_few_windows_have_little_in_common(net):
+    """A single window is compared as it is; a long stretch without its mean."""
+    one = torch.nn.functional.normalize(torch.randn(1, 256), dim=-1)
+    assert torch.allclose(net.centred(one), one, atol=1e-5)
+    assert net.centred(one.repeat(100, 1) + 0.1 * torch.randn(100, 256)).mean(dim=0).norm() < 0.1
+
+
 def test_clips_of_a_batch_do_not_see_each_other(net):
     frames = torch.randint(0, 256, (3, 8, 96, 96, 3), dtype=torch.uint8)
     alone = torch.cat([net.embed_video(clip[None]) for clip in frames])

@@ -11,6 +11,7 @@ from avsync.data.scenes import ScenesDataModule
 from avsync.errors import AvsyncError
 from avsync.evaluation.retrieval import offset_scores
 from avsync.models import checkpoints
+from avsync.training import transfer
 from avsync.training.cav_mae import CavMaeTraining
 from avsync.training.checkpoint_io import AtomicCheckpointIO
 from avsync.training.contrast import recall
@@ -191,8 +192,28 @@ def test_the_temperature_falls_by_the_same_factor_in_every_step():
     assert told == pytest.approx([0.4, 0.4 / 2**0.5, 0.2, 0.1, 0.1])
 
 
-def test_weights_of_zero_leave_a_part_out(folder):
-    """Defect 3 of CAV-MAE Sync's code: without reconstruction its forward fails."""
+def test_schedule_and_temperature_reach_their_end_under_accumulation(folder):
+    """Three batches an epoch are two steps, the second of one batch."""
+    module, told = training(temperature=[0.4, 0.1]), []
+    trainer = fitted(module, data(folder), 2, accumulate_grad_batches=2, callbacks=[Temperatures(told)])
+    assert trainer.global_step == trainer.estimated_stepping_batches == 4
+    assert told == pytest.approx([0.4 / 4 ** (step / 4) for step in (0, 0, 1, 2, 2, 3)])
+    assert module.temperature() == pytest.approx(0.1)
+    assert trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(3e-3 * 0.01)
+
+
+class Temperatures(pl.Callback):
+    """Of every batch."""
+
+    def __init__(self, told: list[float]):
+        self.told = told
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.told.append(pl_module.temperature())
+
+
+def test_defect_3_weights_of_zero_leave_a_part_out(folder):
+    """Without reconstruction CAV-MAE Sync's forward fails."""
     batch = batch_of(folder)
     said = training(reconstruction=0.0, contrast=2.0).losses(batch, torch.Generator().manual_seed(0))
     assert said["loss"].item() == pytest.approx(2 * said["contrast"].item())
@@ -214,9 +235,31 @@ def test_mask_ratios_of_batches_differ_and_depend_on_the_step_alone(folder):
         lambda net, given, out: shares.setdefault(step, []).append(out.mask_a.mean().item())
     )
     batch = batch_of(folder, size=1)
-    for step in [*range(8), *range(8)]:
-        module.losses(batch, module._draws(step))
+    for step in [*range(16), *range(16)]:
+        module.losses(batch, *module._draws(step))
     assert all(len(set(pair)) == 1 for pair in shares.values()) and len({pair[0] for pair in shares.values()}) >= 4
+
+
+class Rank:
+    """As much of a trainer as masks look at."""
+
+    def __init__(self, rank: int):
+        self.global_rank = rank
+
+
+def test_devices_hide_the_same_share_of_different_places(folder):
+    """They gather the places that are left, and wait for ever for shapes that differ."""
+    masking = {"_target_": "avsync.models.masking.Masking", "audio": [0.2, 0.9], "video": [0.2, 0.9]}
+    module, batch, masks = training(net={"masking": masking}), batch_of(folder), []
+    module.net.register_forward_hook(lambda net, given, out: masks.append((out.mask_a, out.mask_v)))
+    for rank in (0, 1):
+        module.trainer = trainer = Rank(rank)
+        for step in range(4):
+            module.losses(batch, *module._draws(step))
+        del trainer
+    for one, other in zip(masks[:4], masks[4:], strict=True):
+        assert all(torch.equal(a.sum(dim=1), b.sum(dim=1)) for a, b in zip(one, other, strict=True))
+        assert not torch.equal(one[0], other[0])
 
 
 def test_contrast_stays_in_single_precision(folder):
@@ -241,8 +284,12 @@ class KillAt(pl.Callback):
             raise Killed
 
 
-def test_a_training_that_goes_on_is_the_one_that_was_never_stopped(folder, tmp_path):
-    """Weights to the last bit: clips, frames, augmentation, masks, optimizer and schedule go on where they were."""
+@pytest.mark.parametrize("named", [True, False])
+def test_a_training_that_goes_on_is_the_one_that_was_never_stopped(named, folder, tmp_path):
+    """Weights to the last bit: clips, frames, augmentation, masks, optimizer and schedule go on where they were.
+
+    From a checkpoint that is named; or from ``last``, with which a job begins that is queued again when it was ended.
+    """
     from avsync.data.augment import Augment
     from avsync.data.effects.picture import Warp
     from avsync.data.effects.sound import Noise
@@ -253,11 +300,13 @@ def test_a_training_that_goes_on_is_the_one_that_was_never_stopped(folder, tmp_p
         fitted(module, data(folder, batch_size=12, augment=augment), epochs, folder=tmp_path, **how)
         return module.state_dict()
 
-    save = pl.callbacks.ModelCheckpoint(tmp_path, filename="last", enable_version_counter=False)
+    def save() -> pl.Callback:
+        return pl.callbacks.ModelCheckpoint(tmp_path, filename="last", enable_version_counter=False)
+
     straight = run(4)
     with pytest.raises(Killed):
-        run(4, callbacks=[save, KillAt(2)])
-    resumed = run(4, resume=tmp_path / "last.ckpt")
+        run(4, resume=None if named else "last", callbacks=[save(), KillAt(2)])
+    resumed = run(4, resume=tmp_path / "last.ckpt" if named else "last", callbacks=[save()])
     assert all(torch.equal(value, resumed[name]) for name, value in straight.items())
     net, _ = checkpoints.load(tmp_path / "last.ckpt")
     assert net.embed_video(torch.zeros(1, 2, 32, 32, 3, dtype=torch.uint8)).shape == (1, 2, 32)
@@ -282,6 +331,32 @@ def test_something_has_to_be_reconstructed(share):
 def test_whole_clips_have_no_temporal_negatives(gap):
     with pytest.raises(AvsyncError, match="hears the whole clip.*temporal_gap=null"):
         training(net={"audio_seconds": None}, temporal_gap=gap)
+
+
+def test_one_frame_of_a_clip_has_no_temporal_negatives(folder):
+    """Said before anything is decoded; without them one frame is enough, and with several there are some."""
+    with pytest.raises(AvsyncError, match=r"temporal_gap=0.3 .*data.frames_per_clip=2.*temporal_gap=null") as caught:
+        fitted(training(temporal_gap=0.3), data("/nowhere", frames_per_clip=1), 1)
+    assert "\n" not in str(caught.value)
+    for gap, frames in ((None, 1), (0.3, 2)):
+        fitted(training(temporal_gap=gap), data(folder, frames_per_clip=frames), 1, limit_train_batches=1)
+
+
+@torch.no_grad()
+def test_it_begins_with_a_network_of_shorter_windows_and_smaller_pictures(tmp_path):
+    """Whose positions are interpolated, as that network does itself with longer sounds and larger pictures."""
+    given, wanted = training(), {"audio_seconds": 0.96, "video_features": config()["video_features"] | {"size": 64}}
+    state = {f"net.{name}": value for name, value in given.net.state_dict().items()}
+    checkpoints.save({"avsync": {"format": 1, "net": config()}, "state_dict": state}, tmp_path / "given.ckpt")
+    larger = training(net=wanted).net
+    transfer.begin(larger, str(tmp_path / "given.ckpt"))
+    assert larger.audio_encoder.positions.grid == (4, 6) and larger.video_encoder.positions.grid == (4, 4)
+    windows, pictures = torch.randn(2, 96, 64), torch.randn(2, 3, 64, 64)
+    for name, inputs in (("encode_audio", windows), ("encode_video", pictures)):
+        one, other = getattr(given.net.eval(), name)(inputs), getattr(larger.eval(), name)(inputs)
+        assert torch.allclose(one.patches, other.patches, atol=1e-5)
+    with pytest.raises(checkpoints.CheckpointError, match="does not fit"):
+        transfer.begin(training(net=wanted | {"registers": 3}).net, str(tmp_path / "given.ckpt"))
 
 
 @pytest.mark.parametrize("stem", [(), (4, 4, 8, 8)])

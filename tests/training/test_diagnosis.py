@@ -46,6 +46,9 @@ class Towers(nn.Module):
     def embed_video(self, tiles):
         return self._embedded(self.video, tiles)
 
+    def centred(self, embeddings):
+        return embeddings
+
     def embed_audio(self, levels):
         return self._embedded(self.audio, levels)
 

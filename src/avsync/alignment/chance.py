@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MIN_CHANCE = 0.5
 """Answers that are likelier wrong than right are not given: they are undecided."""
 
+SURE = 0.55
+"""Chance that any face speaks, under which the voice is nobody's; chosen on real clips (experiments/speakers.md)."""
+
 CANDIDATES = 31
 """Offsets that calibrations are fitted on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.alignment.distances import distance_matrix
+from avsync.alignment.embedded import Seen, embed_piece
 from avsync.alignment.pieces import PIECE_SECONDS, Piece
 from avsync.data.speech import speech_near, speech_share
 from avsync.media.sound import Sound
@@ -25,7 +26,7 @@ class Compared:
         start: Seconds on the file's clock.
         end: The same.
         distances: (N, 2 search + 1).
-        weight: (N,) how much speech is within each window's search range, 0...1.
+        weight: (N,) how much speech is within each window's search range and how much of speaking it shows, 0...1.
     """
 
     start: float
@@ -44,28 +45,20 @@ def around(piece: Piece, sound: Sound, search: int) -> tuple[np.ndarray, int]:
     return heard, begin
 
 
-@torch.inference_mode()
 def compare(piece: Piece, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
     """Embed a piece and the sound around it, which starts with frame ``begin``."""
-    device = next(net.parameters()).device
-    video = net.embed_video(torch.from_numpy(piece.frames)[None].to(device))[0].cpu()
-    compared = compare_embedded(video, piece.start, heard, begin, net, search)
-    if piece.shown is None:
-        return compared
-    shown = torch.from_numpy(piece.shown).float().unfold(0, clock.WINDOW_FRAMES, 1).mean(dim=1)
-    return replace(compared, weight=compared.weight * shown)
+    return compare_embedded(embed_piece(piece, net), heard, begin, net, search)
 
 
 @torch.inference_mode()
-def compare_embedded(video: Tensor, start: float, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
+def compare_embedded(seen: Seen, heard: np.ndarray, begin: int, net: SyncNet, search: int) -> Compared:
     """Compare windows of picture that are embedded already with the sound around them.
 
     Args:
-        video: (N, D).
-        start: Seconds, of the first window.
+        seen: The windows.
         heard: (S,) samples at 16 kHz.
         begin: Frame that ``heard`` starts with.
-        net: As for :func:`measure`.
+        net: As for :func:`avsync.alignment.measure.measure`.
         search: The same.
     """
     device = next(net.parameters()).device
@@ -73,8 +66,9 @@ def compare_embedded(video: Tensor, start: float, heard: np.ndarray, begin: int,
     waveform = torch.zeros(max(length, clock.WINDOW_FRAMES) * clock.SAMPLES_PER_FRAME)
     waveform[: len(heard)] = torch.from_numpy(heard)
     voice = net.embed_audio(waveform[None].to(device))[0].cpu()
-    first = clock.frames(start) - begin
-    distances = distance_matrix(video, voice, search, start=first)
+    first = seen.first - begin
+    distances = distance_matrix(net.centred(seen.video.float()), net.centred(voice), search, start=first)
     near = speech_near(speech_share(waveform), search)
-    index = (torch.arange(len(video)) + first).clamp(0, len(near) - 1)
-    return Compared(start, start + clock.seconds(len(video) + clock.WINDOW_FRAMES - 1), distances, near[index])
+    index = (torch.arange(len(seen.video)) + first).clamp(0, len(near) - 1)
+    end = seen.start + clock.seconds(len(seen.video) + clock.WINDOW_FRAMES - 1)
+    return Compared(seen.start, end, distances, near[index] * seen.shown)

@@ -9,15 +9,13 @@ import torch
 from torch import Tensor
 
 from avsync import clock
+from avsync.alignment.chance import SURE
 from avsync.alignment.embedded import Seen
 from avsync.alignment.matches import matches
 from avsync.alignment.turns import ABSENT, STRENGTHS, evidence, likeliest, posterior, ratios
 
 USUAL = 6.0
 """Frames of offset over which its chance, before anything is measured, falls to a third."""
-
-SURE = 0.55
-"""Chance that any face speaks, under which the voice is nobody's; chosen on real clips (experiments/speakers.md)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,9 @@ class Course:
     heard: Tensor
 
 
-def course(seen: list[Seen], sound: Tensor, speech: Tensor, *, search: int, given: int | None = None) -> Course:
+def course(
+    seen: list[Seen], sound: Tensor, speech: Tensor, *, search: int, given: int | None = None, least: float = SURE
+) -> Course:
     """Find the offset that all faces share, and who speaks when.
 
     Offsets are compared by how well turns of faces explain the sound under them, against turns of nobody.
@@ -51,30 +51,38 @@ def course(seen: list[Seen], sound: Tensor, speech: Tensor, *, search: int, give
         sound: (A, D) embeddings of the file's sound windows.
         speech: (A,) share of speech in each, 0...1.
         search: Largest offset tried, frames.
-        given: The offset, if it is known.
+        given: The offset, if it is known, however large; what lies within the search of it is no wrong pairing.
+        least: Chance that any face speaks, under which the voice is nobody's.
     """
-    places = _Places(seen, sound, speech, search)
+    centre = given or 0
+    places = _Places(seen, sound, speech, search, centre)
     likely = torch.stack([evidence(places.ratios(strength), places.fresh) for strength in STRENGTHS])
     total = likely.logsumexp(dim=0) - math.log(len(STRENGTHS))  # (2 search + 1,)
     usual = (-torch.arange(-search, search + 1).abs() / USUAL).log_softmax(dim=0)
-    best = int((total + usual).argmax()) if given is None else given + search
+    best = int((total + usual).argmax()) if given is None else search
     odds = (total + usual).logsumexp(dim=0) if given is None else total[best]
     any_face = float(odds.double().sigmoid())
     strength = STRENGTHS[int(likely[:, best].argmax())]
     ratio = places.ratios(strength)[:, :, best]
-    if any_face < SURE:
+    if any_face < least:
         ratio = torch.full_like(ratio, ABSENT)
-    offset = best - search if any_face >= SURE or given is not None else None
-    heard = _heard(speech, best - search if offset is None else offset, len(ratio))
+    found = centre + best - search
+    offset = found if any_face >= least or given is not None else None
+    heard = _heard(speech, found, len(ratio))
     return _read(places, seen, ratio, Course(offset, any_face, torch.empty(0), [], torch.empty(0), heard))
 
 
 class _Places:
     """Faces on a table of windows and places: one place holds faces that are never on screen together."""
 
-    def __init__(self, seen: list[Seen], sound: Tensor, speech: Tensor, search: int):
-        held = [matches(one.video.float(), sound.float(), speech, start=one.first, search=search) for one in seen]
-        self.tied = sum(match.tied * len(match.score) for match in held) / sum(len(one.video) for one in seen)
+    def __init__(self, seen: list[Seen], sound: Tensor, speech: Tensor, search: int, centre: int):
+        sound = sound.float()
+        held = [
+            matches(one.video.float(), sound, speech, one.shown, start=one.first - centre, search=search)
+            for one in seen
+        ]
+        said = [float(one.shown.sum()) + 1e-6 for one in seen]  # a photograph does not tell how windows hang together
+        self.tied = sum(match.tied * by for match, by in zip(held, said, strict=True)) / sum(said)
         # a face is still on screen in the frames of its last window
         self.of_face = slots([(one.first, one.end + clock.WINDOW_FRAMES - 1) for one in seen])
         length, width = max([len(speech), *(one.end + clock.WINDOW_FRAMES - 1 for one in seen)]), max(self.of_face) + 1

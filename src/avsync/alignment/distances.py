@@ -14,6 +14,9 @@ from torch import Tensor
 WIDE = 25
 """Frames of search beyond which windows are compared all at once: ±30 s of gathered embeddings would be a gigabyte."""
 
+BLOCK = 512
+"""Windows whose sound is gathered at once, a piece of 20 s or so: that of an hour would be three gigabytes."""
+
 
 def distance_matrix(video: Tensor, audio: Tensor, search: int, start: int = 0) -> Tensor:
     """Euclidean distance of every picture window to the sound at every candidate offset.
@@ -27,6 +30,13 @@ def distance_matrix(video: Tensor, audio: Tensor, search: int, start: int = 0) -
     Returns:
         (N, 2 search + 1) for offsets -search...+search; NaN where the sound does not reach.
     """
+    found = video.new_empty(len(video), 2 * search + 1)  # filled in place: parts that are kept would pin memory
+    for k, (here, rows) in enumerate(zip(found.split(BLOCK), video.split(BLOCK), strict=True)):
+        here[:] = _block(rows, audio, search, start + k * BLOCK)
+    return found
+
+
+def _block(video: Tensor, audio: Tensor, search: int, start: int) -> Tensor:
     offsets = torch.arange(-search, search + 1, device=video.device)
     index = torch.arange(len(video), device=video.device)[:, None] + start - offsets  # (N, 2 search + 1)
     reached = (index >= 0) & (index < len(audio))

@@ -66,7 +66,7 @@ class Drift:
     def why(self) -> str:
         """Why there is no answer; empty when there is one."""
         if self.pooled is None:
-            return "no speech to compare"
+            return "no speech that a face shows"
         if self.chance is not None and self.chance < self.min_chance:
             return f"right within a frame: {100 * self.chance:.0f} %, less than {100 * self.min_chance:.0f} %"
         if self.pooled.confidence < self.min_confidence:
@@ -191,12 +191,12 @@ def points(found: list[Run], search: int = SEARCH) -> Points:
 
 
 def _compared(face: Seen, sound: Sound, net: SyncNet, search: int, centre: int) -> tuple[Tensor, Tensor]:
-    """Distances (N, 2 search + 1) around ``centre`` and the speech (N,) near each window."""
+    """Distances (N, 2 search + 1) around ``centre`` and what each window has to say (N,)."""
     first, last = face.first, face.end + clock.WINDOW_FRAMES - 1
     begin = max(0, first - centre - search)
     heard = sound.cut(begin * clock.SAMPLES_PER_FRAME, (last - centre + search) * clock.SAMPLES_PER_FRAME)
     sound.forget((last - centre - search) * clock.SAMPLES_PER_FRAME - clock.samples(_BEHIND))
-    compared = compare_embedded(face.video.float(), clock.seconds(first - centre), heard, begin, net, search)
+    compared = compare_embedded(replace(face, start=clock.seconds(first - centre)), heard, begin, net, search)
     return compared.distances, compared.weight
 
 

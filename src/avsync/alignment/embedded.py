@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.alignment.pieces import PIECE_SECONDS, no_face, pieces
+from avsync.alignment.pieces import PIECE_SECONDS, Piece, no_face, pieces
 from avsync.data.speech import speech_share
 from avsync.media.probe import probe
 from avsync.media.sound import Sound
@@ -28,12 +28,15 @@ class Seen:
         track: Which face in which shot.
         start: Seconds on the clock of the file.
         video: (N, D) embeddings of its windows.
+        shown: (N,) how much of speaking each of them shows, 0...1, as :mod:`avsync.alignment.shown` has it: who weighs
+            windows multiplies by it.
         boxes: (T, 4) float32 x1, y1, x2, y2 in pixels of the file; None when the whole picture is the face.
     """
 
     track: int
     start: float
     video: Tensor
+    shown: Tensor
     boxes: np.ndarray | None = None
 
     @property
@@ -45,6 +48,20 @@ class Seen:
     def end(self) -> int:
         """Index after the last window, on the clock of the file."""
         return self.first + len(self.video)
+
+    def since(self, frame: int) -> Seen:
+        """Its windows from a frame of the file on, without boxes."""
+        rows = slice(max(0, frame - self.first), None)
+        return Seen(self.track, max(self.start, clock.seconds(frame)), self.video[rows], self.shown[rows])
+
+
+@torch.inference_mode()
+def embed_piece(piece: Piece, net: SyncNet) -> Seen:
+    """A piece of at least a window as the network sees it."""
+    device = next(net.parameters()).device
+    video = net.embed_video(torch.from_numpy(piece.frames)[None].to(device))[0].cpu()
+    shown = torch.from_numpy(piece.weight).float().unfold(0, clock.WINDOW_FRAMES, 1).mean(dim=1)
+    return Seen(piece.track, piece.start, video, shown, piece.boxes)
 
 
 def embed_pieces(
@@ -69,14 +86,14 @@ def embed_pieces(
     Raises:
         MediaError: The picture cannot be read.
     """
-    rest: dict[int, np.ndarray] = {}
+    tails: dict[int, Piece] = {}
     for piece in pieces(path, net, crop, progress, shots=shots):
-        before = rest.get(piece.track, piece.frames[:0])
-        frames = np.concatenate([before, piece.frames])
-        rest[piece.track] = frames[1 - clock.WINDOW_FRAMES :]
-        if len(frames) >= clock.WINDOW_FRAMES:
-            start = piece.start - clock.seconds(len(before))
-            yield Seen(piece.track, start, _embedded(frames, net).to(dtype), piece.boxes)
+        whole = piece.after(tails.pop(piece.track, None))
+        if len(piece.frames) == clock.frames(PIECE_SECONDS):  # a shorter one is the last of its face
+            tails[piece.track] = whole.tail()
+        if len(whole.frames) >= clock.WINDOW_FRAMES:
+            seen = embed_piece(whole, net)
+            yield replace(seen, video=seen.video.to(dtype))
 
 
 def embed_faces(
@@ -98,13 +115,14 @@ def embed_faces(
         found.setdefault(piece.track, []).append(piece)
     if not found:
         raise no_face(path)
-    return sorted(map(_joined, found.values()), key=lambda face: (face.start, face.track))
+    return sorted(map(joined, found.values()), key=lambda face: (face.start, face.track))
 
 
-def _joined(parts: list[Seen]) -> Seen:
+def joined(parts: Sequence[Seen]) -> Seen:
+    """Stretches of one face that follow each other as one."""
     boxes = [part.boxes for part in parts if part.boxes is not None]
-    video = torch.cat([part.video for part in parts])
-    return replace(parts[0], video=video, boxes=np.concatenate(boxes) if boxes else None)
+    video, shown = (torch.cat(some) for some in zip(*((part.video, part.shown) for part in parts), strict=True))
+    return replace(parts[0], video=video, shown=shown, boxes=np.concatenate(boxes) if boxes else None)
 
 
 def moved(faces: Iterable[Seen], source: str | Path, copy: str | Path) -> Iterator[Seen]:
@@ -112,12 +130,6 @@ def moved(faces: Iterable[Seen], source: str | Path, copy: str | Path) -> Iterat
     before, after = probe(source).video, probe(copy).video
     by = after.start - before.start if before and after else 0.0
     return (replace(face, start=face.start + by) for face in faces)
-
-
-@torch.inference_mode()
-def _embedded(frames: np.ndarray, net: SyncNet) -> Tensor:
-    device = next(net.parameters()).device
-    return net.embed_video(torch.from_numpy(frames)[None].to(device))[0].cpu()
 
 
 @torch.inference_mode()

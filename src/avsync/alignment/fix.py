@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from avsync.alignment.embedded import embed_pieces, moved
 from avsync.alignment.pieces import require_window
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
+from avsync.media.copies import Progress
 from avsync.media.placement import Stretch
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.remux import shift_audio
@@ -29,6 +29,17 @@ HALF_FRAME = clock.seconds(0.5)
 
 
 _TRIES = 2
+
+_FOLLOWED = 0.7
+"""Share of the work that is done when the faces were followed; measuring and writing share the rest."""
+
+_BLOCK = 2**24
+"""Bytes that are copied at a time."""
+
+Item = TypeVar("Item")
+
+Measured = Callable[[str | Path, Progress], Drift]
+"""Measures a file."""
 
 
 @dataclass(frozen=True)
@@ -81,29 +92,50 @@ def fix(  # noqa: PLR0913 - two files and how to measure and write, all but four
         offset: Seconds by which the sound is early, instead of measuring it.
         rewrite: Move the sound in its samples even where timestamps could do it.
         force: Replace ``target`` if it is there.
-        settings: Of :func:`~avsync.alignment.drift.drift`.
+        settings: Of :func:`~avsync.alignment.drift.drift`; ``progress`` is told of writing and measuring again as well.
 
     Raises:
         MediaError: The file cannot be used, ``target`` is ``source`` or is there already, or cannot be written.
         NoFaceError: There is nothing to measure.
     """
     free_target(source, target, force)
+    progress, crop = settings.pop("progress", None) or _nobody, settings.pop("crop", "face")
     if offset is not None:
         require_picture_and_sound(probe(source))
-        return write(source, target, [Stretch(0.0, offset)], rewrite=rewrite)
+        return write(source, target, [Stretch(0.0, offset)], rewrite=rewrite, progress=progress)
     assert net is not None
-    progress, crop = settings.pop("progress", None), settings.pop("crop", "face")
     require_window(source)
-    faces = list(embed_pieces(source, net, crop, progress, shots=True))
+    faces = list(embed_pieces(source, net, crop, _part(progress, 0.0, _FOLLOWED), shots=True))
 
-    def measured(path: str | Path) -> Drift:
-        return follow(path, moved(faces, source, path), net, calibration, **settings)
+    def measured(path: str | Path, progress: Progress) -> Drift:
+        seen = _counted(moved(faces, source, path), len(faces), progress)
+        return follow(path, seen, net, calibration, **settings)
 
-    return correct(source, target, measured, rewrite=rewrite)
+    return correct(source, target, measured, rewrite=rewrite, progress=_part(progress, _FOLLOWED, 1.0))
+
+
+def _nobody(share: float) -> None:
+    """Is told nothing."""
+
+
+def _part(progress: Progress, begin: float, end: float) -> Progress:
+    """Told of a part of the work, tells of the whole."""
+    return lambda share: progress(begin + (end - begin) * share)
+
+
+def _counted(items: Iterator[Item], count: int, progress: Progress) -> Iterator[Item]:
+    for number, item in enumerate(items):
+        progress(number / count)
+        yield item
 
 
 def correct(
-    source: str | Path, target: str | Path, measured: Callable[[str | Path], Drift], *, rewrite: bool = False
+    source: str | Path,
+    target: str | Path,
+    measured: Measured,
+    *,
+    rewrite: bool = False,
+    progress: Progress = _nobody,
 ) -> Fixed:
     """Measure, write, measure what was written, and only then give it its name.
 
@@ -112,16 +144,19 @@ def correct(
         target: The same.
         measured: What measures the source and copies of it.
         rewrite: As for :func:`fix`.
+        progress: Called with the share that is done, 0...1.
     """
-    found = measured(source)
+    count = 1 + 2 * _TRIES
+    steps = (_part(progress, step / count, (step + 1) / count) for step in range(count))
+    found = measured(source, next(steps))
     if why := found.why or _beyond(found):
         return Fixed(str(source), str(target), "nothing", why, [], found)
     moves = stretches(found)
     for _ in range(_TRIES):
         with suppress(_StillOut), whole_file(target) as temporary:
-            done = _written(source, temporary, target, moves, rewrite=rewrite, found=found)
+            done = _written(source, temporary, target, moves, rewrite=rewrite, found=found, progress=next(steps))
             if done.action != "copied":
-                left = measured(temporary)
+                left = measured(temporary, next(steps))
                 why = left.why or _beyond(left) or _out(left, probe(temporary).duration)
                 if why:
                     raise _StillOut
@@ -166,6 +201,7 @@ def write(
     *,
     rewrite: bool = False,
     found: Drift | None = None,
+    progress: Progress = _nobody,
 ) -> Fixed:
     """Undo ``moves``: by timestamps if they can and may, else in the samples; a copy where there is nothing to undo."""
     done = Fixed(str(source), str(target), "copied", "", list(moves), found)
@@ -175,13 +211,13 @@ def write(
     if _still(moves, info.duration) and (together or not rewrite):
         if Path(source).suffix.lower() == Path(target).suffix.lower():
             with whole_file(target) as temporary:
-                _copied(source, temporary, target)
+                _copied(source, temporary, target, progress)
             return done
-        return replace(done, left_out=shift_audio(source, target, 0.0))
+        return replace(done, left_out=shift_audio(source, target, 0.0, progress))
     if rewrite or len(moves) > 1 or moves[0].slope:
-        new = rewrite_audio(source, target, moves)
+        new = rewrite_audio(source, target, moves, progress)
         return replace(done, action="rewritten", codecs=new.codecs, left_out=new.left_out)
-    return replace(done, action="shifted", left_out=shift_audio(source, target, moves[0].offset))
+    return replace(done, action="shifted", left_out=shift_audio(source, target, moves[0].offset, progress))
 
 
 def _still(moves: Sequence[Stretch], duration: float) -> bool:
@@ -194,9 +230,13 @@ def _still(moves: Sequence[Stretch], duration: float) -> bool:
     return worst <= HALF_FRAME
 
 
-def _copied(source: str | Path, temporary: Path, target: str | Path) -> None:
+def _copied(source: str | Path, temporary: Path, target: str | Path, progress: Progress) -> None:
+    size, done = os.path.getsize(source), 0
     try:
-        shutil.copyfile(source, temporary)
+        with Path(source).open("rb") as given, temporary.open("wb") as written:
+            while block := given.read(_BLOCK):
+                done += written.write(block)
+                progress(min(1.0, done / size))
     except OSError as error:
         raise MediaError(f"{target}: cannot be written ({error.strerror}); make room there or give another") from error
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE, Chance
 from avsync.alignment.compare import compare_embedded
+from avsync.alignment.embedded import Seen, embed_piece, joined
 from avsync.alignment.measure import SEARCH, FileResult, TrackResult
 from avsync.alignment.offset import estimate
-from avsync.alignment.pieces import LOOK_EVERY, Piece, resized
+from avsync.alignment.pieces import LOOK_EVERY, Piece, resized, whole
+from avsync.alignment.shown import Shown
 from avsync.media.live import LiveSource, Segment
 from avsync.models.syncnet import SyncNet
 
@@ -68,7 +68,8 @@ class Watching:
         crop: ``face``, or ``none`` when the picture already is a face crop.
         window: Seconds that an answer is made of.
         every: Seconds of picture from one answer to the next.
-        search: Largest offset tried, in frames.
+        search: Largest offset tried, in frames; late sound has to come within the window, and is found up to two thirds
+            of it.
         min_chance: See :class:`Reading`.
         patience: See :class:`avsync.media.live.LiveSource`.
     """
@@ -143,7 +144,7 @@ def _pieces(segment: Segment, net: SyncNet, crop: str, pace: _Pace) -> Iterator[
         newest = first
         for k, pieces in follow(segment, net.face_size):
             newest = max([newest, *(first + piece.track + 1 for piece in pieces)])
-            yield k, [Piece(first + piece.track, piece.start, piece.frames) for piece in pieces]
+            yield k, [replace(piece, track=first + piece.track) for piece in pieces]
             if pace.behind(segment, k) > MOST_BEHIND:
                 pace.dropped += segment.skip(CAUGHT_UP)
                 break
@@ -154,20 +155,21 @@ def _faces(segment: Segment, size: int) -> Iterator[tuple[int, list[Piece]]]:
     from avsync.faces.follow import follow_each  # mediapipe takes seconds to import
 
     pictures, longest = segment.pictures(), clock.seconds(PIECE)
-    shortest = clock.seconds(clock.WINDOW_FRAMES)
+    shortest, shown = clock.seconds(clock.WINDOW_FRAMES), Shown()
     for k, faces in follow_each(pictures, size=size, min_seconds=shortest, max_seconds=longest, every=LOOK_EVERY):
-        yield k, [Piece(face.track, face.start, face.frames) for face in faces]
+        shows = [shown(face.frames, face.landmarks, face.track) for face in faces]
+        yield k, [Piece(face.track, face.start, face.frames, shown=one) for face, one in zip(faces, shows, strict=True)]
 
 
 def _whole(segment: Segment, size: int) -> Iterator[tuple[int, list[Piece]]]:
     held: list[np.ndarray] = []
-    k = 0
+    k, shown = 0, Shown()
     for k, picture in segment.pictures():
         held.append(resized(picture, size))
         full = len(held) == PIECE
-        yield k, [Piece(0, clock.seconds(k + 1 - len(held)), np.stack(held))] if full else []
+        yield k, [whole(0, k + 1 - len(held), held, shown)] if full else []
         held = [] if full else held
-    yield k, [Piece(0, clock.seconds(k + 1 - len(held)), np.stack(held))] if held else []
+    yield k, [whole(0, k + 1 - len(held), held, shown)] if held else []
 
 
 class _Last:
@@ -177,43 +179,35 @@ class _Last:
         self.how = how
         self._net, self._chance = net, chance
         self._frames = max(clock.WINDOW_FRAMES, clock.frames(how.window))
-        self._tails: dict[int, tuple[int, np.ndarray]] = {}  # next frame and the frames that its window needs too
-        self._rows: dict[int, tuple[int, Tensor]] = {}  # first window and embeddings
+        self._tails: dict[int, Piece] = {}
+        self._seen: dict[int, Seen] = {}
 
-    @torch.inference_mode()
     def add(self, piece: Piece) -> None:
         """Take frames that follow those of the same face."""
-        start, frames = clock.frames(piece.start), piece.frames
-        end = start + len(frames)
-        expected, tail = self._tails.get(piece.track, (start, frames[:0]))
-        if expected == start:
-            start, frames = start - len(tail), np.concatenate([tail, frames])
-        else:
-            self._rows.pop(piece.track, None)
-        self._tails[piece.track] = (end, frames[-(clock.WINDOW_FRAMES - 1) :])
-        if len(frames) < clock.WINDOW_FRAMES:
-            return
-        device = next(self._net.parameters()).device
-        new = self._net.embed_video(torch.from_numpy(frames)[None].to(device))[0].cpu()
-        first, rows = self._rows.get(piece.track, (start, new[:0]))
-        self._rows[piece.track] = (first, torch.cat([rows, new]))
+        before = self._tails.get(piece.track)
+        if before is not None and clock.frames(before.start) + len(before.frames) != clock.frames(piece.start):
+            self._seen.pop(piece.track, None)
+            before = None
+        piece = piece.after(before)
+        self._tails[piece.track] = piece.tail()
+        if len(piece.frames) >= clock.WINDOW_FRAMES:
+            new, old = embed_piece(piece, self._net), self._seen.get(piece.track)
+            self._seen[piece.track] = new if old is None else joined([old, new])
 
     def results(self, k: int, segment: Segment) -> list[TrackResult]:
         """What the seconds up to picture ``k`` say; what is older is forgotten."""
         oldest = k + 1 - self._frames
-        for track, (first, rows) in list(self._rows.items()):
-            kept = rows[max(0, oldest - first) :]
-            self._rows[track] = (max(first, oldest), kept)
-            if not len(kept):
-                del self._rows[track], self._tails[track]
+        for track, seen in list(self._seen.items()):
+            self._seen[track] = kept = seen.since(oldest)
+            if not len(kept.video):
+                del self._seen[track], self._tails[track]
         begin = max(0, oldest - self.how.search)
         segment.sound.forget(begin * clock.SAMPLES_PER_FRAME)
-        return [self._result(track, first, rows, begin, segment) for track, (first, rows) in self._rows.items()]
-
-    def _result(self, track: int, first: int, rows: Tensor, begin: int, segment: Segment) -> TrackResult:
-        start = clock.seconds(first)
         heard = segment.sound.cut(begin * clock.SAMPLES_PER_FRAME)
-        compared = compare_embedded(rows, start, heard, begin, self._net, self.how.search)
+        return [self._result(seen, heard, begin) for seen in self._seen.values()]
+
+    def _result(self, seen: Seen, heard: np.ndarray, begin: int) -> TrackResult:
+        compared = compare_embedded(seen, heard, begin, self._net, self.how.search)
         found = estimate(compared.distances, compared.weight)
         likely = self._chance(found) if found is not None and self._chance is not None else None
-        return TrackResult(track, start, compared.end, found, likely, [])
+        return TrackResult(seen.track, compared.start, compared.end, found, likely, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from avsync import clock
-from avsync.alignment.shown import shown
+from avsync.alignment.shown import Shown
 from avsync.errors import MediaError, NoFaceError
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.media.read import read_frames
@@ -41,6 +41,28 @@ class Piece:
     frames: np.ndarray
     boxes: np.ndarray | None = None
     shown: np.ndarray | None = None
+
+    def after(self, before: Piece | None) -> Piece:
+        """This piece and the :meth:`tail` of the one before it; ``boxes`` stay those of its own frames."""
+        if before is None:
+            return self
+        return replace(
+            self,
+            start=before.start,
+            frames=np.concatenate([before.frames, self.frames]),
+            shown=np.concatenate([before.weight, self.weight]),
+        )
+
+    def tail(self) -> Piece:
+        """Its last four frames, of their own memory: the windows that begin with them need what follows."""
+        kept = self.frames[1 - clock.WINDOW_FRAMES :].copy()
+        start = self.start + clock.seconds(len(self.frames) - len(kept))
+        return Piece(self.track, start, kept, shown=self.weight[1 - clock.WINDOW_FRAMES :].copy())
+
+    @property
+    def weight(self) -> np.ndarray:
+        """(T,) float32 0...1: ``shown``, or 1."""
+        return np.ones(len(self.frames), np.float32) if self.shown is None else self.shown
 
 
 def require_window(path: str | Path) -> MediaInfo:
@@ -96,8 +118,10 @@ def _faces(path: str | Path, net: SyncNet, progress: Callable[[float], None] | N
     followed = follow_faces(
         path, size=size, min_seconds=shortest, max_seconds=PIECE_SECONDS, every=LOOK_EVERY, progress=progress
     )
+    shown = Shown()
     for face in followed:
-        yield Piece(face.track, face.start, face.frames, face.boxes, shown(face.frames, face.landmarks))
+        shows = shown(face.frames, face.landmarks, face.track)
+        yield Piece(face.track, face.start, face.frames, face.boxes, shows)
 
 
 def _whole_picture(
@@ -108,11 +132,12 @@ def _whole_picture(
 
     duration, length = probe(path).duration, clock.frames(PIECE_SECONDS)
     frames = with_cuts(read_frames(path)) if shots else ((*one, False) for one in read_frames(path))
+    shown = Shown()
     held: list[np.ndarray] = []
     first = track = 0
     for index, frame, cut in frames:
         if held and (cut or len(held) == length):
-            yield _whole(track, first, held)
+            yield whole(track, first, held, shown)
             held = []
         track += cut
         first = first if held else index
@@ -120,12 +145,13 @@ def _whole_picture(
         if progress is not None and duration:
             progress(min(1.0, clock.seconds(index + 1) / duration))
     if held:
-        yield _whole(track, first, held)
+        yield whole(track, first, held, shown)
 
 
-def _whole(track: int, first: int, held: list[np.ndarray]) -> Piece:
+def whole(track: int, first: int, held: list[np.ndarray], shown: Shown) -> Piece:
+    """The piece of pictures (S, S, 3) that are a face crop each, from frame ``first`` on."""
     frames = np.stack(held)
-    return Piece(track, clock.seconds(first), frames, shown=shown(frames))
+    return Piece(track, clock.seconds(first), frames, shown=shown(frames, track=track))
 
 
 def resized(frame: np.ndarray, size: int) -> np.ndarray:

@@ -41,8 +41,8 @@ class Embedded:
 
     Attributes:
         key: Of the clip.
-        video: (N, D).
-        audio: (N, D).
+        video: (N, D), as it is compared.
+        audio: (N, D), the same.
         weight: (N,) how much speech is within each window's search range, 0...1.
         told: Columns of the table: ``seconds``, ``speech`` (share of windows), ``level`` (dB, of the loud parts of the
             sound; 0 is full scale) and ``motion`` (grey levels of 255 from frame to frame, around the mouth).
@@ -64,8 +64,8 @@ def embed(clip: Clip, net: SyncNet, search: int) -> Embedded:
     energy = sound.unflatten(0, (-1, clock.SAMPLES_PER_FRAME)).square().mean(dim=1).quantile(0.95).clamp(min=1e-12)
     return Embedded(
         clip.key,
-        net.embed_video(torch.from_numpy(clip.frames)[None].to(device))[0].cpu(),
-        net.embed_audio(sound[None].to(device))[0].cpu(),
+        net.centred(net.embed_video(torch.from_numpy(clip.frames)[None].to(device)))[0].cpu(),
+        net.centred(net.embed_audio(sound[None].to(device)))[0].cpu(),
         speech_near(share, search),
         {
             "seconds": clock.seconds(len(clip.frames)),

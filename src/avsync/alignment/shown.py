@@ -18,33 +18,57 @@ a head counts in full (one at 0.3 to 0.4 was measured as well as others), from t
 REACH = 15
 """Frames before and after over which motion is averaged: lips rest within a sentence."""
 
+MOST = 16
+"""Faces that are remembered: more than are followed at once, and no more the longer a source lasts."""
+
+
+class Shown:
+    """Weight of every frame of faces that come in pieces, however short: motion is averaged across their borders."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, np.ndarray] = {}
+
+    def __call__(self, frames: np.ndarray, landmarks: np.ndarray | None = None, track: int = 0) -> np.ndarray:
+        """How much of speaking every frame shows.
+
+        Args:
+            frames: (T, S, S, 3) uint8 face crops, those that follow the ones given before for the same face.
+            landmarks: (T, 7, 2) as :data:`avsync.faces.geometry.LANDMARKS`; None when nobody followed the face.
+            track: Number of the face.
+
+        Returns:
+            (T,) float32 in 0...1.
+        """
+        new = _mouth(frames)
+        mouth = np.concatenate([self._before.pop(track, new[:0]), new])
+        self._before[track] = mouth[-REACH:].copy()
+        for old in list(self._before)[:-MOST]:
+            del self._before[old]
+        weight = _ramp(_motion(mouth)[-len(new) :], STILL, MOVES)
+        if landmarks is not None:
+            weight = weight * (1 - _ramp(turned(landmarks), FRONT, PROFILE))
+        return weight.astype(np.float32)
+
 
 def shown(frames: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
-    """Weight of every frame of a face.
-
-    Args:
-        frames: (T, S, S, 3) uint8 face crops.
-        landmarks: (T, 7, 2) as :data:`avsync.faces.geometry.LANDMARKS`; None when nobody followed the face.
-
-    Returns:
-        (T,) float32 in 0...1.
-    """
-    weight = _ramp(motion(frames), STILL, MOVES)
-    if landmarks is not None:
-        weight = weight * (1 - _ramp(turned(landmarks), FRONT, PROFILE))
-    return weight.astype(np.float32)
+    """The same for a face that comes as a whole."""
+    return Shown()(frames, landmarks)
 
 
-def motion(frames: np.ndarray) -> np.ndarray:
-    """(T,) grey levels that the mouth region changes by from frame to frame, over ±0.6 s."""
+def _mouth(frames: np.ndarray) -> np.ndarray:
+    """(T, S / 2, S / 2) int16, the green of the mouth region."""
     side = frames.shape[1]
     top, left, half = round(MOUTH_TOP * side), round(MOUTH_LEFT * side), side // 2
-    green = frames[:, top : top + half, left : left + half, 1].astype(np.int16)
-    changes = np.abs(np.diff(green, axis=0)).mean(axis=(1, 2))
+    return frames[:, top : top + half, left : left + half, 1].astype(np.int16)
+
+
+def _motion(mouth: np.ndarray) -> np.ndarray:
+    """(T,) grey levels that the mouth region changes by from frame to frame, over ±0.6 s."""
+    changes = np.abs(np.diff(mouth, axis=0)).mean(axis=(1, 2))
     if not len(changes):
-        return np.zeros(len(frames))
+        return np.zeros(len(mouth))
     total = np.concatenate([[0.0], np.cumsum(changes)])
-    middle = np.arange(len(frames))
+    middle = np.arange(len(mouth))
     first, last = np.maximum(0, middle - REACH), np.minimum(len(changes), middle + REACH)
     return (total[last] - total[first]) / (last - first)
 

@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 
 from avsync import clock
+from avsync.alignment.chance import SURE
 from avsync.alignment.course import Course, course
 from avsync.alignment.embedded import Seen, embed_faces, embed_sound
-from avsync.errors import MediaError
-from avsync.media.probe import probe, require_picture_and_sound
+from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.models.syncnet import SyncNet
+
+SEARCH = 15
+"""Frames of 40 ms that are tried to either side unless told otherwise: among those of ±1 s more dubbed voices found a
+face that they seemed to be of (experiments/speakers.md)."""
 
 PAUSE = 0.4
 """Seconds without sound that end a turn; in shorter ones people breathe."""
@@ -85,39 +89,49 @@ def speakers(
     path: str | Path,
     net: SyncNet,
     *,
-    search: int = 15,
+    crop: str = "face",
+    search: int = SEARCH,
     offset: float | None = None,
+    min_chance: float = SURE,
     progress: Callable[[float], None] | None = None,
 ) -> Speakers:
     """Which face the voice belongs to, when, and when to none of them.
 
-    Memory grows by 13 kB for a second of sound and of each face, nothing else does.
+    Memory grows with the file: by 0.3 MB for a second with two faces at ±1 s, and with the search.
 
     Args:
         path: A video with faces and sound.
         net: Two-tower network in evaluation mode.
+        crop: ``face``, or ``none`` when the picture already is a face crop: is the voice its own?
         search: Largest offset tried, in frames of 40 ms.
-        offset: Seconds, when it is known; else the one under which the faces explain the sound best.
+        offset: Seconds, when it is known, beyond the search as well; else the one under which the faces explain the
+            sound best.
+        min_chance: Where it is less likely that the voice ever is that of a face, it is nobody's.
         progress: Called with the share of the file that is done, 0...1.
 
     Raises:
-        MediaError: The file cannot be read or lacks picture or sound, or ``offset`` is beyond the search.
+        MediaError: The file cannot be read or lacks picture or sound.
         NoFaceError: No face was followed for as long as a window.
     """
-    given = None if offset is None else clock.frames(offset)
-    if given is not None and abs(given) > search:
-        raise MediaError(f"an offset of {given} frames was given, the search ends at {search}: give one within it")
-    require_picture_and_sound(probe(path))
+    info, given = probe(path), None if offset is None else clock.frames(offset)
+    require_picture_and_sound(info)
     sound, speech = embed_sound(path, net)
-    seen = embed_faces(path, net, progress=progress)
-    boxes = [one.boxes for one in seen if one.boxes is not None]  # all: faces were followed
-    found = course(seen, sound, speech, search=search, given=given)
+    seen = embed_faces(path, net, crop=crop, progress=progress)
+    boxes = [_whole(one, info) if one.boxes is None else one.boxes for one in seen]
+    found = course(seen, sound, speech, search=search, given=given, least=min_chance)
     faces = [
         Face(one.track, one.start, box, _per_frame(likely, len(box)))
         for one, box, likely in zip(seen, boxes, found.chance, strict=True)
     ]
     told = None if found.offset is None else clock.seconds(found.offset)
     return Speakers(str(path), told, found.chance_any, faces, _turns(found, seen))
+
+
+def _whole(seen: Seen, info: MediaInfo) -> np.ndarray:
+    """Boxes (T, 4) of a face that fills the picture."""
+    assert info.video is not None
+    box = np.array([0, 0, info.video.width, info.video.height], np.float32)
+    return np.repeat(box[None], len(seen.video) + clock.WINDOW_FRAMES - 1, axis=0)
 
 
 def _per_frame(windows: Tensor, frames: int) -> np.ndarray:

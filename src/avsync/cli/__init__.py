@@ -1,30 +1,70 @@
-"""The verbs of ``avsync``.
-
-Exit status: 0 done, 1 ``verify`` found damage, 2 at least one input could not be used, 3 ``fix`` left a file because
-its measurement is undecided.
-"""
+"""The verbs of ``avsync``."""
 
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
 
 from avsync.cli import checkpoints, drift, fix, offset, report, runs, score, sets, speakers, watch
-from avsync.cli.inputs import complain
+from avsync.cli.inputs import UNUSABLE, complain
 from avsync.errors import AvsyncError
 
 VERBS = (offset, fix, drift, speakers, score, report, watch, runs, sets, checkpoints)
 """Modules whose ``add`` gives a verb its arguments and what runs it, in the order of the help."""
 
+INTERRUPTED = 130
+
+STATUS = """exit status:
+  0    done; watch: the source ended; or who read the lines went away
+  1    verify found damage
+  2    at least one input could not be used: one line each on stderr, the others go on
+  3    else: fix wrote nothing of a file, since the answer is undecided
+  130  Ctrl-C
+"""
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb."""
-    parser = argparse.ArgumentParser(prog="avsync", description="Audio-visual synchronization.")
+    """Run one verb.
+
+    Returns:
+        The exit status, see :data:`STATUS`.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes, and come out as they are
+    try:
+        options = _parser().parse_args(arguments)
+        status: int = options.run(options)
+        print(end="", flush=True)  # not when Python exits: what fails then is a traceback
+        return status
+    except AvsyncError as error:
+        complain(error)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="avsync",
+        description="Audio-visual synchronization.",
+        epilog=STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"avsync {_version()}")
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
     for verb in VERBS:
         verb.add(verbs)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def _version() -> str:
     try:
-        return options.run(options)
-    except AvsyncError as error:
-        complain(error)
-        return 2
+        return version("avsync")
+    except PackageNotFoundError:
+        return "from a folder that was not installed"

@@ -17,7 +17,7 @@ def add(verbs: Any) -> None:
     weights.set_defaults(run=_import)
 
     export = verbs.add_parser("export", help="write a checkpoint as it is handed to people: safetensors, model card")
-    export.add_argument("checkpoint", metavar="CKPT")
+    export.add_argument("checkpoint", metavar="CKPT", nargs="+", help="of several, the mean of their weights")
     export.add_argument("out", metavar="OUT", help="a new folder")
     export.add_argument("--card", metavar="FILE", help="the model card, Markdown; default: what the run tells")
     export.add_argument("--half", action="store_true", help="store weights as float16")
@@ -39,7 +39,8 @@ def _export(options: argparse.Namespace) -> int:
     if options.card and not Path(options.card).is_file():
         raise AvsyncError(f"{options.card} is not a file; give the model card, in Markdown")
     card = Path(options.card).read_text(encoding="utf-8") if options.card else None
-    folder = export(options.checkpoint, Path(options.out), card, options.half)
+    first, *others = options.checkpoint
+    folder = export(first, Path(options.out), card, options.half, others)
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{folder}: {size / 1e6:.1f} MB, ready for --checkpoint and avsync.load")
     return 0

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from avsync import clock
-from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
-from avsync.cli.offset import SEARCH, WIDEST, reach
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, pinned
+from avsync.cli.offset import add_search
 
 
 def add(verbs: Any) -> None:
@@ -25,10 +25,7 @@ def add_following(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-confidence", type=float, default=0.0, metavar="C", help="say undecided below it as well (default 0)"
     )
-    parser.add_argument(
-        "--search", type=reach, default=SEARCH, metavar="SECONDS",
-        help=f"to either side of the offset that was last found (default {SEARCH:g}, at most {WIDEST:g})",
-    )  # fmt: skip
+    add_search(parser, "to either side of the offset that was last found")
 
 
 def following(options: argparse.Namespace) -> dict[str, Any]:
@@ -43,11 +40,7 @@ def following(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
+    pinned(options)
     return each(options, partial(measured, following(options)), as_text)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from avsync import clock
 from avsync.cli.drift import add_following, answer, following, words
-from avsync.cli.inputs import Progress, each
-from avsync.errors import MediaError
+from avsync.cli.inputs import Progress, add_inputs, each, pinned
+from avsync.cli.listed import named
+from avsync.cli.results import begun
+from avsync.cli.targets import targets
+from avsync.errors import AvsyncError
 
 UNDECIDED = 3
 """Exit status: nothing was written, because the measurement is undecided or nothing here repairs what was found."""
@@ -19,32 +23,37 @@ UNDECIDED = 3
 def add(verbs: Any) -> None:
     """The verb's arguments."""
     fix = verbs.add_parser("fix", help="write a copy of a file with its sound where it belongs")
-    fix.add_argument("files", nargs="+", metavar="IN", help="a video with a face and sound; never touched")
-    fix.add_argument("target", metavar="OUT", help="the file to write, or a folder that is there: IN's name in it")
-    fix.add_argument("--json", action="store_true", help="one object a line, one line a file")
+    add_inputs(fix)
+    fix.add_argument("target", metavar="OUT", help="the file to write, or a folder that is there: FILE's name in it")
     add_following(fix)
     fix.add_argument("--offset", type=float, metavar="MS", help="by how much the sound is early; nothing is measured")
     fix.add_argument("--rewrite-audio", action="store_true", help="move samples, for readers that ignore timestamps")
     fix.add_argument("--force", action="store_true", help="replace OUT if it is there")
-    # the file is the result: there is no table of results, and files are done one after the other
-    fix.set_defaults(run=_run, list=None, out=None, workers=1, deadline=600.0)
+    fix.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    if len(options.files) > 1 and not Path(options.target).is_dir():
-        raise MediaError(f"{options.target}: is no folder; for several files give a folder that is there")
+    if not options.files and not options.list:
+        raise AvsyncError(f"{options.target}: is the only name given; give FILE and OUT, the file to write")
+    files = named(options.files, options.list, options.target)
+    written = targets(files, options.target, "OUT")
+    if options.offset is None:
+        pinned(options)
     given = following(options) | {"rewrite": options.rewrite_audio, "force": options.force}
     if options.offset is not None:
         given["offset"] = options.offset / 1000
-    return each(options, partial(fixed, given, options.target), as_text, status)
+    return each(options, partial(fixed, given, written, begun(options.out)), as_text, status, files)
 
 
-def fixed(given: dict[str, Any], out: str, file: str, progress: Progress) -> dict[str, Any]:
+def fixed(
+    given: dict[str, Any], written: dict[str, str], since: float | None, file: str, progress: Progress
+) -> dict[str, Any]:
     """The row of one file."""
     from avsync.api import checkpoint_of, fix
 
-    target = Path(out) / Path(file).name if Path(out).is_dir() else Path(out)
-    done = fix(file, target, **given, progress=progress)
+    target = written[file]
+    force = given["force"] or _left_behind(target, since)
+    done = fix(file, target, **given | {"force": force}, progress=progress)
     told = "given" if done.found is None else checkpoint_of(given["checkpoint"]).name
     nothing = {"kind": "given", "why": None, "offset_ms": round(1000 * given.get("offset", 0.0), 1), "ppm": None}
     nothing |= {"ppm_error": None, "cause": None, "steps": [], "confidence": None, "chance": None}
@@ -58,6 +67,11 @@ def fixed(given: dict[str, Any], out: str, file: str, progress: Progress) -> dic
         "codecs": [{"was": was, "is": now} for was, now in done.codecs],
         "left_out": done.left_out,
     }
+
+
+def _left_behind(target: str, since: float | None) -> bool:
+    """Whether a file was written after its run began, which was killed before it could write the row."""
+    return since is not None and os.path.isfile(target) and os.stat(target).st_mtime >= since
 
 
 def status(row: dict[str, Any]) -> int:

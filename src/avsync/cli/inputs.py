@@ -7,9 +7,9 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avsync.alignment.chance import MIN_CHANCE
 from avsync.cli.bar import Bar
@@ -18,13 +18,19 @@ from avsync.cli.pool import cores, here, spread
 from avsync.cli.results import Results
 from avsync.errors import AvsyncError
 
+if TYPE_CHECKING:
+    from avsync.models.shipped import Measurer
+
+UNUSABLE = 2
+"""Exit status: at least one input could not be used."""
+
 CHECKPOINT = (
     "a path, a name that ships, or hub:OWNER/REPO (default: that of the newest run in ./runs, else the one that ships)"
 )
 
 DEADLINE = 600.0
 
-_NOT_SETTINGS = ("files", "list", "json", "out", "workers", "deadline", "run")
+_NOT_SETTINGS = ("files", "list", "json", "out", "workers", "deadline", "run", "force")
 
 Progress = Callable[[float], None]
 """Told the share of a file that is done, 0...1."""
@@ -77,16 +83,32 @@ def share(text: str) -> float:
     return float(text)
 
 
+def pinned(options: argparse.Namespace) -> Measurer:
+    """The network that measures, told and named in ``options``: a training may end before the last file is done.
+
+    Raises:
+        AvsyncError: There is none; told once, before the first file.
+    """
+    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
+
+    loaded = checkpoint_of(options.checkpoint)
+    options.checkpoint = loaded.name
+    if not options.json:
+        print(f"checkpoint: {loaded.name}", flush=True)
+    return loaded
+
+
 def each(
     options: argparse.Namespace,
     work: Callable[[str, Progress], dict[str, Any]],
     text: Callable[[dict[str, Any]], str],
     status: Callable[[dict[str, Any]], int] = lambda row: 0,
+    files: Iterable[str] | None = None,
 ) -> int:
     """Do a verb's work on every file that was given and print its row; a bad file does not stop the others.
 
-    With ``--out`` rows are written there instead, those of files that cannot be used as well, and files that have one
-    already are not done again.
+    The row of a file that cannot be used says why: a line on stderr, and with ``--json`` a row as well. With ``--out``
+    rows are written there instead, and files that have one already are not done again.
 
     Args:
         options: With what :func:`add_inputs` added.
@@ -94,28 +116,34 @@ def each(
             life: a file without one for ``--deadline`` seconds is given up.
         text: What a person reads of a row.
         status: The exit status that a row asks for.
+        files: To be done; None for those that ``options`` name.
 
     Returns:
-        The highest exit status of all rows, 2 for a file that could not be used.
+        2 if a file could not be used, else the highest exit status of all rows.
 
     Raises:
         AvsyncError: There is nothing to do, or ``--out`` cannot be gone on with.
     """
-    files = listed(options.files, options.list)
+    given = listed(options.files, options.list) if files is None else list(files)
+    unsure = 0
     with Results(options.out, settings_of(options)) if options.out else nullcontext() as results:
         rows = results.rows() if results else iter(())
-        counts = Counter(2 if "error" in row else status(row) for row in rows)
-        left = once(files, results.files) if results else files
+        counts = Counter(UNUSABLE if "error" in row else status(row) for row in rows)
+        left = once(given, results.files) if results else given
         with Bar(left) as bar:
             for row in _rows(options, work, left, bar):
                 bar.finished(row["file"])
-                counts[2 if "error" in row else status(row)] += 1
+                counts[UNUSABLE if "error" in row else status(row)] += 1
+                unsure += _unsure(row)
                 bar.pause()
-                _say(row, results, json.dumps if options.json else text)
+                _say(row, results, json.dumps if options.json else text, options.json)
                 bar.resume()
-    if options.out and not options.json:
-        print(f"{options.out}: {sum(counts.values())} files, {counts[2]} of them could not be used")
-    return max(counts, default=0)
+    if not options.json:
+        if options.out:
+            print(f"{options.out}: {sum(counts.values())} files, {counts[UNUSABLE]} of them could not be used")
+        if unsure:
+            _advise(options.checkpoint)
+    return UNUSABLE if counts[UNUSABLE] else max(counts, default=0)
 
 
 def _rows(options: argparse.Namespace, work: Any, files: list[str], bar: Bar) -> Iterator[dict[str, Any]]:
@@ -125,25 +153,38 @@ def _rows(options: argparse.Namespace, work: Any, files: list[str], bar: Bar) ->
     return spread(work, files, workers, options.deadline, bar.told)
 
 
-def _say(row: dict[str, Any], results: Results | None, text: Callable[[dict[str, Any]], str]) -> None:
+def _say(row: dict[str, Any], results: Results | None, text: Callable[[dict[str, Any]], str], every: bool) -> None:
     if results:
         results.add(row)
+    elif every or "error" not in row:
+        print(text(row), flush=True)
     if "error" in row:
         complain(AvsyncError(row["error"]))
-    elif not results:
-        print(text(row), flush=True)
+
+
+def _unsure(row: dict[str, Any]) -> bool:
+    """Whether there was something to compare and no answer that is likely enough."""
+    return "undecided" in (row.get("verdict"), row.get("kind")) and row.get("chance") is not None
+
+
+def _advise(checkpoint: str) -> None:
+    """What to do about undecided answers of a network that knows little but drawn faces."""
+    from avsync import models
+    from avsync.evaluation.runs import SHIPPED
+
+    if SHIPPED in models.names() and checkpoint not in models.names():
+        print(f"undecided by {checkpoint}: try --checkpoint {SHIPPED}")
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
-    """What a verb's rows depend on: every option but those that say which files are done and how fast."""
+    """What a verb's rows depend on: every option but those that say which files are done, how fast, over what."""
     settings = {name: value for name, value in sorted(vars(options).items()) if name not in _NOT_SETTINGS}
-    if "checkpoint" in settings:
-        from avsync.evaluation.runs import default_checkpoint
-        from avsync.models.shipped import find
+    for name, weights in (("checkpoint", "weights"), ("lse", "lse_weights")):
+        if settings.get(name):
+            from avsync.models.shipped import find
 
-        name = str(settings["checkpoint"] or default_checkpoint())
-        weights = hashlib.sha256(find(name).read_bytes()).hexdigest()
-        settings |= {"checkpoint": name, "weights": weights[:16]}  # a training may have written it anew
+            content = find(settings[name]).read_bytes()  # a training may have written it anew
+            settings[weights] = hashlib.sha256(content).hexdigest()[:16]
     return settings
 
 

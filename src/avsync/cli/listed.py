@@ -21,10 +21,32 @@ def listed(given: list[str], table: str | None = None) -> list[str]:
     Raises:
         AvsyncError: There is no file, a folder holds no video, or the list cannot be read.
     """
-    paths = [*given, *(_lines(table) if table else [])]
-    if not paths:
-        raise AvsyncError("no file was given; name files, folders of videos, or --list FILE with one path a line")
-    return [file for path in paths for file in _below(path)]
+    return [file for path in _given(given, table) for file in _below(path)]
+
+
+def named(given: list[str], table: str | None = None, apart: str | None = None) -> dict[str, str]:
+    """Every file once, and what a thing that is made of it is called: as it, with its path below a folder given.
+
+    Args:
+        given: As for :func:`listed`.
+        table: The same.
+        apart: A folder of results: what lies there is not taken for footage when a folder around it is given.
+
+    Raises:
+        AvsyncError: As there, or nothing is left.
+    """
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    for path in _given(given, table):
+        inner = apart if apart is not None and _within(apart, path) else None
+        for file in _below(path):
+            if same(file) in seen or (inner is not None and _within(file, inner)):
+                continue
+            seen.add(same(file))
+            found[file] = os.path.basename(file) if file == path else os.path.relpath(file, path)
+    if not found:
+        raise AvsyncError(f"every video that was given lies in {apart}, for what is made of them; give others")
+    return found
 
 
 def once(files: list[str], done: set[str]) -> list[str]:
@@ -44,6 +66,18 @@ def once(files: list[str], done: set[str]) -> list[str]:
 def same(file: str) -> str:
     """What two spellings of a path have in common."""
     return os.path.normpath(file)
+
+
+def _within(path: str, folder: str) -> bool:
+    """Whether a path lies below a folder and is not that itself."""
+    return os.path.abspath(path).startswith(os.path.join(os.path.abspath(folder), ""))
+
+
+def _given(given: list[str], table: str | None) -> list[str]:
+    paths = [*given, *(_lines(table) if table else [])]
+    if not paths:
+        raise AvsyncError("no file was given; name files, folders of videos, or --list FILE with one path a line")
+    return paths
 
 
 def _below(path: str) -> Iterator[str]:

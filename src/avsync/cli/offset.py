@@ -8,7 +8,7 @@ from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
-from avsync.cli.inputs import Progress, add_inputs, add_measuring, each
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, pinned
 
 SEARCH, WIDEST = 1.0, 30.0
 """Seconds."""
@@ -19,11 +19,19 @@ def add(verbs: Any) -> None:
     offset = verbs.add_parser("offset", help="measure how far the sound is from the picture")
     add_inputs(offset)
     add_measuring(offset)
-    offset.add_argument(
-        "--search", type=reach, default=SEARCH, metavar="SECONDS",
-        help=f"largest offset to look for, either way (default {SEARCH:g}, at most {WIDEST:g})",
-    )  # fmt: skip
+    add_search(offset)
     offset.set_defaults(run=_run)
+
+
+LOOKED_FOR = "largest offset to look for, either way"
+
+
+def add_search(parser: argparse.ArgumentParser, what: str = LOOKED_FOR, default: float = SEARCH) -> None:
+    """The argument of a verb that looks for offsets."""
+    parser.add_argument(
+        "--search", type=reach, default=default, metavar="SECONDS",
+        help=f"{what} (default {default:g}, at most {WIDEST:g})",
+    )  # fmt: skip
 
 
 def reach(text: str) -> float:
@@ -34,13 +42,8 @@ def reach(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    given = {name: getattr(options, name) for name in ("crop", "min_chance", "search")}
-    given["checkpoint"] = options.checkpoint = loaded.name  # a training may end before the last file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
+    pinned(options)
+    given = {name: getattr(options, name) for name in ("checkpoint", "crop", "min_chance", "search")}
     return each(options, partial(measured, given), partial(as_text, min_chance=options.min_chance))
 
 
@@ -63,7 +66,7 @@ def as_text(row: dict[str, Any], min_chance: float = MIN_CHANCE) -> str:
 def words(found: dict[str, Any], min_chance: float) -> str:
     """An answer of a file, a track or a moment."""
     if found["offset_ms"] is None:
-        return "undecided, no speech to compare"
+        return "undecided, no speech that a face shows"
     chance = found["chance"]
     decided = chance is None or chance >= min_chance
     said = "undecided"
@@ -79,7 +82,7 @@ def _percent(chance: float) -> str:
 
 
 def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, Any]:
-    """What a program reads; offsets are positive when the audio is early, null when there was nothing to compare."""
+    """What a program reads; positive: audio early, null: nothing to compare. It goes by the verdict."""
     return {
         "file": result.file,
         "checkpoint": checkpoint,

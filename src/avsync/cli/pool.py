@@ -8,8 +8,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -45,17 +47,31 @@ def here(work: Work, files: Iterable[str], deadline: float, told: Told) -> Itera
         A row a file, in order.
     """
     for file in files:
-        try:
-            with watchdog(deadline, file) as dog:
+        yield _row(partial(_watched, work, deadline, told), file)
 
-                def lives(done: float, file: str = file, dog: Any = dog) -> None:
-                    dog.start()
-                    told(file, done)
 
-                row = work(file, lives)
-        except AvsyncError as error:
-            row = {"file": file, "error": str(error)}
-        yield row
+def _watched(work: Work, deadline: float, told: Told, file: str) -> Row:
+    with watchdog(deadline, file, "--deadline") as dog:
+
+        def lives(done: float) -> None:
+            dog.start()
+            told(file, done)
+
+        return work(file, lives)
+
+
+def _row(work: Callable[[str], Row], file: str) -> Row:
+    """The row of a file, whatever happens: it says what it was, and the others go on."""
+    try:
+        return work(file)
+    except AvsyncError as error:
+        return {"file": file, "error": str(error)}
+    except Exception as error:  # not foreseen, in one file of 70,000
+        what = " ".join(str(error).split())
+        return {
+            "file": file,
+            "error": f"{file}: {type(error).__name__}: {what}; a fault of avsync's, please report it",
+        }
 
 
 def spread(work: Work, files: list[str], workers: int, deadline: float, told: Told) -> Iterator[Row]:
@@ -90,6 +106,7 @@ def spread(work: Work, files: list[str], workers: int, deadline: float, told: To
 
 
 _DIED = "died"
+_MOMENT = 5.0
 
 
 def _turn(work: Work, files: list[str], workers: int, deadline: float, told: Told) -> Iterator[Row]:
@@ -123,14 +140,16 @@ class _Worker:
         self.pipe, theirs = PROCESSES.Pipe()
         self._ready = False
         self._process = PROCESSES.Process(target=_serve, args=(theirs, self._work, self._crew), daemon=True)
-        self._process.start()
+        with _deaf_to_ctrl_c():
+            self._process.start()
         theirs.close()  # so that its end closes when the process dies
 
     def give(self, file: str | None) -> None:
         """The next file; None lets it rest."""
         self.file, self._sign = file, time.monotonic()
         if file is not None:
-            self.pipe.send(file)
+            with suppress(BrokenPipeError):  # it died since it last spoke, which is heard when it is listened to
+                self.pipe.send(file)
 
     def listen(self, told: Told) -> Row | None:
         """What it has to say: the row when it is done."""
@@ -151,45 +170,50 @@ class _Worker:
         """The row of a file from which nothing has come for too long."""
         if not deadline or time.monotonic() - self._sign < deadline:
             return None
+        file = self.file
         self._replace()
-        return {
-            "error": f"{self.file}: nothing came from it for {deadline:.0f} s; look at the file, or raise --deadline"
-        }
+        return {"error": f"{file}: nothing came from it for {deadline:.0f} s; look at the file, or raise --deadline"}
 
     def _replace(self) -> None:
+        self.file = None  # it is past doing anything
         self.end()
         self._start()
 
     def end(self) -> None:
-        """Stop it, whatever it is doing."""
+        """Stop it, whatever it is doing; at a file, it has a moment to take away what it has begun to write."""
         self.pipe.close()
+        if self.file is not None:
+            self._process.terminate()
+            self._process.join(_MOMENT)
         self._process.kill()
         self._process.join()
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started now does not hear Ctrl-C: this process does, and ends it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _serve(pipe: Connection, work: Work, crew: int) -> None:
     """What a process does: files in, shares done and rows out, until nobody listens."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // crew)))  # torch, not imported yet, goes by it
-    try:
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send("ready")
         while True:
-            pipe.send(_row(work, pipe.recv(), pipe))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
+            pipe.send(_row(partial(_telling, work, pipe), pipe.recv()))
 
 
-def _row(work: Work, file: str, pipe: Connection) -> Row:
-    try:
-        return work(file, partial(_tell, pipe))
-    except AvsyncError as error:
-        return {"error": str(error)}
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise
-    except Exception as error:  # one file of 70,000: the row says what it was, and the others go on
-        what = " ".join(str(error).split())
-        return {"error": f"{file}: {type(error).__name__}: {what}; a fault of avsync's, please report it"}
+def _telling(work: Work, pipe: Connection, file: str) -> Row:
+    def tell(done: float) -> None:
+        try:
+            pipe.send(float(done))
+        except (BrokenPipeError, ConnectionResetError):
+            raise SystemExit from None  # nobody listens: no fault of the file's, and no reason to go on
 
-
-def _tell(pipe: Connection, done: float) -> None:
-    pipe.send(float(done))
+    return work(file, tell)

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,17 @@ from avsync.errors import AvsyncError
 from avsync.media.atomic import whole_file
 
 Row = dict[str, Any]
+
+
+def begun(path: str | Path | None) -> float | None:
+    """When the run of these rows began, seconds since 1970; None before its first start, and without rows."""
+    with suppress(OSError):
+        return None if path is None else _beside(Path(path)).stat().st_mtime
+    return None
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".settings.json")
 
 
 class Results:
@@ -56,7 +68,7 @@ class Results:
         self._stream.close()
 
     def _agree(self, settings: Row) -> None:
-        beside = self.path.with_name(self.path.name + ".settings.json")
+        beside = _beside(self.path)
         if not os.fstat(self._stream.fileno()).st_size:
             with whole_file(beside) as partial:
                 _write_through(partial, json.dumps(settings, indent=1) + "\n")

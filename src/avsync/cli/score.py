@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 from typing import Any
 
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, add_measuring, each
+from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, add_measuring, each, pinned
 
 MEANS = ("score", "aligned", "decided", "lse_d", "lse_c")
 
@@ -24,25 +25,16 @@ def add(verbs: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-    from avsync.evaluation.score import HOW_TO_LSE, is_released
+    from avsync.evaluation.score import HOW_TO_LSE, is_released  # torch takes seconds: not for --help
 
-    given = {
-        "checkpoint": options.checkpoint,
-        "lse": options.lse,
-        "crop": options.crop,
-        "min_chance": options.min_chance,
-        "segment": options.segment,
-    }
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
-        if not options.lse and not is_released(loaded.net):
-            print(HOW_TO_LSE)
+    loaded = pinned(options)
+    if not options.json and not options.lse and not is_released(loaded.net):
+        print(HOW_TO_LSE)
+    given = {name: getattr(options, name) for name in ("checkpoint", "lse", "crop", "min_chance", "segment")}
     means = Means()
     status = each(options, partial(scored, given), as_text, means.add)
-    if not options.json and means.files > 1:
-        print(means.text())
+    if means.files > 1:
+        print(means.text(), file=sys.stderr if options.json else sys.stdout)  # with --json every line there is a row
     return status
 
 
@@ -110,7 +102,6 @@ def as_json(found: Any) -> dict[str, Any]:
 
 def as_text(row: dict[str, Any]) -> str:
     """What a person reads: the numbers, the limits of perception, and what makes them comparable."""
-    used = row["settings"]
     parts = [
         f"score {_told(row['score'])}",
         f"aligned {_told(row['aligned'])} of {len(row['segments'])} segments, decided {_told(row['decided'])}",
@@ -118,13 +109,21 @@ def as_text(row: dict[str, Any]) -> str:
     if row["lse_d"] is not None:
         parts.append(f"LSE-D {row['lse_d']:.3f}, LSE-C {row['lse_c']:.3f}")
     limits = ", ".join(f"{name} {_told(value)}" for name, value in row["within"].items())
-    settings = (
-        f"{used['network']}, crop {used['crop']}, {used['fps']} fps, {used['sample_rate']} Hz, "
-        f"search ±{used['search_frames']} frames, tolerance ±{used['tolerance_frames']}, "
-        f"segments of {used['segment_seconds']:g} s"
+    return f"{row['file']}: {'; '.join(parts)}\n  within {limits}\n  by {_settings(row['settings'])}"
+
+
+def _settings(used: dict[str, Any]) -> str:
+    """What makes the numbers comparable."""
+    said = (
+        f"{used['network']} (weights {used['weights']}), avsync {used['avsync']}, crop {used['crop']}, "
+        f"{used['fps']} fps, {used['sample_rate']} Hz, search ±{used['search_frames']} frames, "
+        f"tolerance ±{used['tolerance_frames']}, segments of {used['segment_seconds']:g} s, "
+        f"decided from a chance of {used['min_chance']:g}"
     )
-    by = f", LSE by {used['lse_network']}" if used["lse_network"] else ""
-    return f"{row['file']}: {'; '.join(parts)}\n  within {limits}\n  by {settings}{by}"
+    if used["lse_network"] is None:
+        return said
+    crops = "the picture as given" if used["lse_crop"] == "given" else "avsync's crops, not the released pipeline's"
+    return f"{said}\n  LSE by {used['lse_network']} (weights {used['lse_weights']}), on {crops}"
 
 
 def _told(value: float | None) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from avsync import clock
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each
-from avsync.errors import AvsyncError
+from avsync.alignment.chance import SURE
+from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each, pinned, share
+from avsync.cli.listed import named
+from avsync.cli.offset import add_search
+from avsync.cli.targets import targets
+
+SEARCH = 0.6
+"""Seconds: ±1 s were measured too, and dubbed voices more often taken for a face's (experiments/speakers.md)."""
 
 EVERY = 5
 """Frames from one chance that is told to the next."""
@@ -20,9 +25,15 @@ def add(verbs: Any) -> None:
     speakers = verbs.add_parser("speakers", help="tell whose voice is heard, and when it is nobody's on screen")
     add_inputs(speakers)
     speakers.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
+    speakers.add_argument("--crop", choices=("face", "none"), default="face", help="none: the file is a face crop")
+    speakers.add_argument(
+        "--min-chance", type=share, default=SURE, metavar="P",
+        help=f"the voice is nobody's when the chance that it ever is a face's is lower (default {SURE})",
+    )  # fmt: skip
+    add_search(speakers, default=SEARCH)
     speakers.add_argument(
         "--offset", type=float, metavar="MS",
-        help="how far the sound is from the picture, if known; positive: audio early (default: found)",
+        help="how far the sound is from the picture, if known, however far; positive: audio early (default: found)",
     )  # fmt: skip
     speakers.add_argument("--rttm", metavar="FILE", help="write who speaks when as RTTM; a folder for several inputs")
     speakers.add_argument(
@@ -32,46 +43,35 @@ def add(verbs: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of  # torch takes seconds: not for --help
-
-    several = len(options.files) != 1 or Path(options.files[0]).is_dir()
-    for name, out in (("--rttm", options.rttm), ("--video", options.video)):
-        if out and several and not Path(out).is_dir():
-            raise AvsyncError(f"{name} {out} is one file, several were given to measure: give a folder that exists")
-    given = {
-        "checkpoint": options.checkpoint,
-        "offset": None if options.offset is None else options.offset / 1000,
-        "rttm": options.rttm,
-        "video": options.video,
+    files = named(options.files, options.list, options.video)
+    written = {
+        "rttm": targets(files, options.rttm, "--rttm", ".rttm"),
+        "video": targets(files, options.video, "--video", ".mp4"),
     }
-    loaded = checkpoint_of(options.checkpoint)  # one that is missing is told once, before the first file
-    if not options.json:
-        print(f"checkpoint: {loaded.name}")
-    return each(options, partial(told, given), as_text)
+    pinned(options)
+    given = {name: getattr(options, name) for name in ("checkpoint", "crop", "search", "min_chance")}
+    given["offset"] = None if options.offset is None else options.offset / 1000
+    return each(options, partial(told, given, written), as_text, files=files)
 
 
-def told(given: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]:
+def told(given: dict[str, Any], written: dict[str, Any], file: str, progress: Progress) -> dict[str, Any]:
     """The row of one file; RTTM and video are written on the way."""
     from avsync.alignment.rttm import rttm
     from avsync.alignment.speaker_video import draw_speakers
     from avsync.api import checkpoint_of, speakers
     from avsync.media.atomic import whole_file
 
-    share = 0.5 if given["video"] else 1.0
-    found = speakers(file, given["checkpoint"], offset=given["offset"], progress=lambda done: progress(share * done))
-    if given["rttm"]:
-        with whole_file(_target(given["rttm"], file, ".rttm")) as partial_file:
-            partial_file.write_text(rttm(found), encoding="utf-8")
-    if given["video"]:
-        draw_speakers(found, _target(given["video"], file, ".mp4"), lambda done: progress(share + share * done))
-    return as_json(found, checkpoint_of(given["checkpoint"]).name)
+    part = 0.5 if written["video"] else 1.0
+    found = speakers(file, **given, progress=lambda done: progress(part * done))
+    if written["rttm"]:
+        with whole_file(written["rttm"][file]) as partial_file:
+            partial_file.write_text(rttm(found), encoding="utf-8", errors="surrogateescape")
+    if written["video"]:
+        draw_speakers(found, written["video"][file], lambda done: progress(part + part * done))
+    return as_json(found, checkpoint_of(given["checkpoint"]).name, given["search"])
 
 
-def _target(out: str, file: str, suffix: str) -> Path:
-    return Path(out) / f"{Path(file).name}{suffix}" if Path(out).is_dir() else Path(out)
-
-
-def as_json(found: Any, checkpoint: str) -> dict[str, Any]:
+def as_json(found: Any, checkpoint: str, search: float) -> dict[str, Any]:
     """What a program reads; a face that is null is none of those on screen."""
     spoken = {face.id: 0.0 for face in found.faces}
     nobody = 0.0
@@ -86,6 +86,7 @@ def as_json(found: Any, checkpoint: str) -> dict[str, Any]:
         "offset_ms": None if found.offset is None else round(found.offset * 1000, 1),
         "offset_frames": None if found.offset is None else clock.frames(found.offset),
         "chance": round(found.chance, 4),
+        "search_ms": round(1000 * search),
         "nobody_seconds": round(nobody, 3),
         "faces": [_face(face, spoken[face.id]) for face in found.faces],
         "turns": [
@@ -123,7 +124,9 @@ def as_text(row: dict[str, Any]) -> str:
     faces = "1 face" if count == 1 else f"{count} faces"
     if not row["turns"]:
         return f"{row['file']}: {faces}, no voice is heard"
-    said = "no offset fits any of them" if row["offset_ms"] is None else clock.describe(row["offset_ms"] / 1000)
+    said = f"no offset within ±{row['search_ms'] / 1000:g} s fits any of them"
+    if row["offset_ms"] is not None:
+        said = clock.describe(row["offset_ms"] / 1000)
     lines = [f"{row['file']}: {faces}, {said}; {row['nobody_seconds']:.1f} s of voice of nobody on screen"]
     for turn in row["turns"]:
         who = "nobody on screen" if turn["face"] is None else f"face {turn['face']}"

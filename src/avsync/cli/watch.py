@@ -1,23 +1,18 @@
 """``avsync watch``: the running offset of a live source.
 
-Exit status: 0 when the source ended or who read the lines went away, 2 when it cannot be opened or broke off, 130
-after Ctrl-C.
+Exit status: 0 when the source ended or who read the lines went away, 2 when it cannot be opened or broke off.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
-from avsync.cli.inputs import add_measuring
-from avsync.cli.offset import numbers, words
-
-INTERRUPTED = 130
+from avsync.cli.inputs import add_measuring, pinned
+from avsync.cli.offset import LOOKED_FOR, add_search, numbers, words
 
 
 def add(verbs: Any) -> None:
@@ -31,6 +26,7 @@ def add(verbs: Any) -> None:
         "--patience", type=seconds, default=30.0, metavar="S", help="give a URL up when nothing comes for so long (30)"
     )
     add_measuring(watch)
+    add_search(watch, f"{LOOKED_FOR}; late sound at most two thirds of --window")
     watch.set_defaults(run=_run)
 
 
@@ -42,20 +38,13 @@ def seconds(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from avsync.api import checkpoint_of, watch  # torch takes seconds: not for --help
+    from avsync.api import watch  # torch takes seconds: not for --help
 
-    loaded = checkpoint_of(options.checkpoint)
-    named = ("crop", "window", "every", "min_chance", "patience")
-    try:
-        if not options.json:
-            print(f"checkpoint: {loaded.name}", flush=True)
-        for reading in watch(options.source, options.checkpoint, **{name: getattr(options, name) for name in named}):
-            row = as_json(reading, loaded.name)
-            print(json.dumps(row) if options.json else as_text(row, options.min_chance), flush=True)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    loaded = pinned(options)
+    named = ("crop", "window", "every", "search", "min_chance", "patience")
+    for reading in watch(options.source, options.checkpoint, **{name: getattr(options, name) for name in named}):
+        row = as_json(reading, loaded.name)
+        print(json.dumps(row) if options.json else as_text(row, options.min_chance), flush=True)
     return 0
 
 

@@ -23,14 +23,14 @@ from avsync.data.loading import (
     ShardsDataModule,
     ShuffledShards,
     clips_in,
+    each_once,
     full_batches,
     loader,
     own_random,
-    paths,
     ranks,
 )
 from avsync.data.outline import bands, tiles
-from avsync.data.shards import Clip, decode_sample, verified_shards
+from avsync.data.shards import Clip, Shards, decode_sample, paths
 from avsync.data.speech import speech_share
 from avsync.data.verdicts import Verdicts
 
@@ -91,9 +91,10 @@ class ClipsDataModule(ShardsDataModule):
         kept = f" that {self.verdicts} keeps" if verdicts else ""
         batches = full_batches(self.train, clips, self.segments_per_clip, self.batch_size, ranks(self.trainer), kept)
         done = self.begun // batches
+        shards = Shards(self.train)
         stages = [
-            ShuffledShards([shard for folder in self.train for shard in verified_shards(folder)], self.seed, done),
-            wds.tarfile_to_samples(),
+            ShuffledShards(shards.urls, self.seed, done),
+            shards,
             verdicts or decode_clips,
             RandomSegments(self.segment_frames, self.segments_per_clip, self.seed, done),
             Mix(self.shuffle, self.seed, done),
@@ -103,11 +104,10 @@ class ClipsDataModule(ShardsDataModule):
 
     def val_dataloader(self) -> wds.WebLoader:
         """Every clip once, cut into segments side by side."""
+        shards = Shards([self.val])
         stages = [
-            wds.SimpleShardList(verified_shards(self.val)),
-            wds.split_by_node,
-            wds.split_by_worker,
-            wds.tarfile_to_samples(),
+            *each_once(shards.urls, ranks(self.trainer)),
+            shards,
             decode_clips,
             AdjoiningSegments(self.segment_frames),
             Batches(self.batch_size, stack),

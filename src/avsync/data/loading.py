@@ -7,7 +7,7 @@ training goes on with the clips and draws it would have seen.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,20 @@ class ShuffledShards(IterableDataset):
             # the same order everywhere, so that the shares do not overlap
             order = random.Random(f"{self.seed}/{self.visits}/{turn}").sample(self.urls, len(self.urls))
             yield from ({"url": url} for url in order[rank * workers + worker :: ranks * workers])
+
+
+def each_once(urls: list[str], ranks: int) -> list[Any]:
+    """Stages that give every shard once, shared out over ranks and workers: validation's.
+
+    Raises:
+        ShardError: There are fewer shards than ranks. One would have nothing to do, and DDP waits for all.
+    """
+    if len(urls) < ranks:
+        raise ShardError(
+            f"{len(urls)} shards of {Path(urls[0]).parent} cannot be shared by {ranks} devices; lower trainer.devices "
+            "or prepare with fewer clips a shard"
+        )
+    return [wds.SimpleShardList(urls), wds.split_by_node, wds.split_by_worker]
 
 
 class Mix:
@@ -89,11 +103,6 @@ def own_random(seed: int, visit: int) -> random.Random:
     """Randomness of its own for each rank, worker and pass over a pipeline."""
     rank, _, worker, _ = pytorch_worker_info()
     return random.Random(f"{seed}/{visit}/{rank}/{worker}")
-
-
-def paths(folders: str | Path | Sequence[str | Path]) -> list[Path]:
-    """One folder of shards or several."""
-    return [Path(folder) for folder in ([folders] if isinstance(folders, str | Path) else folders)]
 
 
 def clips_in(folders: Iterable[Path]) -> int:

@@ -1,51 +1,77 @@
 """Scenes: whole-frame clips of which some frames are looked at, and the stages that draw training samples from them.
 
-B samples, K frames of a clip that are decoded, F of them in a sample, C labels, S samples of sound.
+Which frames of a scene are looked at is drawn first; unless it is held in memory, only those are decoded.
+
+B samples, K frames of a clip that may be drawn, F of them in a sample, C labels, S samples of sound.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-import webdataset as wds
 from torch import Tensor
 
 from avsync import clock
 from avsync.data.loading import own_random
-from avsync.data.shards import ShardError, decode_frames
+from avsync.data.shards import Frames, OpenClip, ShardError, Shards, open_sample
 from avsync.errors import AvsyncError
-from avsync.media.write import decode_flac
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A decoded clip.
+    """A clip that is looked at.
 
     Attributes:
         key: Of the clip.
-        frames: (K, P, P, 3) uint8, evenly spaced in time; (K, P, P, 6) with what was shown before each.
+        frames: (K, P, P, 3) uint8, evenly spaced in time; (K, P, P, 6) with what was shown before each. Held, or
+            decoded when some are asked for.
         times: (K,) float32, seconds at which they are shown.
         audio: (S,) float32, all of the clip's sound, silence behind its end.
         labels: (C,) float32, 1 for what sounds in it.
     """
 
     key: str
-    frames: Tensor
+    frames: Tensor | Pictures
     times: Tensor
     audio: Tensor
     labels: Tensor
 
+    def held(self) -> Scene:
+        """The same with all its frames in memory."""
+        return replace(self, frames=self.frames[torch.arange(len(self.times))])
+
+
+class Pictures:
+    """A scene's frames, of which only those that are asked for by their numbers are decoded.
+
+    Args:
+        clip: They are of.
+        which: (K,) frames of the clip.
+        size: P.
+        before: See :func:`with_earlier`.
+    """
+
+    def __init__(self, clip: OpenClip, which: np.ndarray, size: int, before: int):
+        self.clip, self.which, self.size, self.before = clip, which, size, before
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        shown = views(self.which[index.numpy()], self.before)
+        asked, place = np.unique(shown, return_inverse=True)
+        with _decoding(self.clip.key):
+            pictures = squared(self.clip.frames[asked], self.size)[place.reshape(shown.shape)]
+        return torch.cat(list(pictures), dim=-1)
+
 
 class SceneReader:
-    """From a sample's bytes to its scene.
+    """From a sample's bytes to its scene, whose frames are not decoded yet.
 
     Args:
         frames: K; of a clip with fewer, all.
@@ -60,27 +86,20 @@ class SceneReader:
         self.places = {label: place for place, label in enumerate(labels)}
 
     def __call__(self, sample: dict) -> Scene:
-        """Decode.
+        """Decode the sound.
 
         Raises:
-            ShardError: Picture or sound cannot be decoded, or the clip has a label that is not listed.
+            ShardError: Sound, and later a picture, cannot be decoded, or the clip has a label that is not listed.
         """
-        key = sample["__key__"]
-        try:
-            audio = decode_flac(sample["flac"])
-            length = min(len(audio) // clock.SAMPLES_PER_FRAME, clock.frames(self.seconds))
+        with _decoding(sample["__key__"]):
+            clip = open_sample(sample)
+            length = min(len(clip.frames), clock.frames(self.seconds))
             which = evenly(length, min(length, self.frames))
-            shown = views(which, self.before)
-            asked, place = np.unique(shown, return_inverse=True)
-            pictures = squared(decode_frames(sample["mp4"], asked), self.size)[place.reshape(shown.shape)]
-            frames = torch.cat(list(pictures), dim=-1)
-        except Exception as error:  # decord, FFmpeg and the tar each have their own
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-            raise ShardError(f"clip {key} cannot be decoded ({reason}); prepare it again or leave it out") from error
         samples = clock.samples(self.seconds)
-        sound = F.pad(torch.from_numpy(audio[:samples]), (0, max(0, samples - len(audio))))
-        labels = self._labels(key, json.loads(sample["json"]).get("labels", ()))
-        return Scene(key, frames, torch.from_numpy(which / clock.FPS).float(), sound, labels)
+        sound = F.pad(torch.from_numpy(clip.audio[:samples]), (0, max(0, samples - len(clip.audio))))
+        pictures = Pictures(clip, which, self.size, self.before)
+        labels = self._labels(clip.key, clip.meta.get("labels", ()))
+        return Scene(clip.key, pictures, torch.from_numpy(which / clock.FPS).float(), sound, labels)
 
     @property
     def bytes(self) -> int:
@@ -104,24 +123,25 @@ class Scenes:
 
     Args:
         read: From a sample to its scene.
+        shards: That they are of.
     """
 
-    def __init__(self, read: Callable[[dict], Scene]):
-        self.read = read
+    def __init__(self, read: Callable[[dict], Scene], shards: Shards):
+        self.read, self.shards = read, shards
         self.held: dict[str, list[Scene]] = {}
 
-    def hold(self, urls: Iterable[str]) -> Scenes:
-        """Decode all scenes of some shards, on all cores, before anything is drawn from them."""
+    def hold(self) -> Scenes:
+        """Decode all scenes, on all cores, before anything is drawn from them."""
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            for url in urls:
-                self.held[url] = list(pool.map(self.read, samples_of(url)))
+            for url in self.shards.urls:
+                self.held[url] = list(pool.map(lambda sample: self.read(sample).held(), self.shards.samples(url)))
         return self
 
-    def __call__(self, shards: Iterable[dict]) -> Iterator[Scene]:
+    def __call__(self, opened: Iterable[dict]) -> Iterator[Scene]:
         """Scenes of a stream of shards."""
-        for shard in shards:
+        for shard in opened:
             url = shard["url"]
-            yield from self.held[url] if url in self.held else map(self.read, samples_of(url))
+            yield from self.held[url] if url in self.held else map(self.read, self.shards.samples(url))
 
 
 class RandomInstants:
@@ -135,9 +155,8 @@ class RandomInstants:
         self.visits += 1
         draw = own_random(self.seed, self.visits)
         for scene in scenes:
-            for _ in range(self.number):
-                where = np.array([draw.random() for _ in range(self.frames)])
-                yield seen(scene, evenly(len(scene.times), self.frames, where))
+            where = np.array([[draw.random() for _ in range(self.frames)] for _ in range(self.number)])
+            yield from seen(scene, evenly(len(scene.times), self.frames, where))
 
 
 class EvenInstants:
@@ -149,7 +168,7 @@ class EvenInstants:
     def __call__(self, scenes: Iterable[Scene]) -> Iterator[dict]:
         """Samples of a stream of scenes."""
         for scene in scenes:
-            yield seen(scene, evenly(len(scene.times), self.frames))
+            yield from seen(scene, evenly(len(scene.times), self.frames)[None])
 
 
 def evenly(length: int, number: int, where: float | np.ndarray = 0.5) -> np.ndarray:
@@ -158,7 +177,7 @@ def evenly(length: int, number: int, where: float | np.ndarray = 0.5) -> np.ndar
     Args:
         length: How many there are; with fewer than ``number`` some are taken more than once.
         number: Of stretches.
-        where: In its stretch, 0...1 without 1; one for all or (number,).
+        where: In its stretch, 0...1 without 1; one for all or (..., number).
 
     Example:
         >>> evenly(12, 3).tolist()
@@ -168,11 +187,11 @@ def evenly(length: int, number: int, where: float | np.ndarray = 0.5) -> np.ndar
 
 
 def views(which: np.ndarray, before: int) -> np.ndarray:
-    """(F,) indices of frames to (1, F), or (2, F) with those ``before`` frames earlier; the first has but itself."""
+    """(..., F) numbers of frames to (1, ..., F), or 2 with those ``before`` earlier; the first has but itself."""
     return np.stack([which, np.maximum(which - before, 0)]) if before else which[None]
 
 
-def with_earlier(frames: np.ndarray, which: np.ndarray, before: int) -> np.ndarray:
+def with_earlier(frames: np.ndarray | Frames, which: np.ndarray, before: int) -> np.ndarray:
     """Some frames of a clip, each with the one that was shown before it.
 
     Args:
@@ -197,16 +216,11 @@ def squared(frames: np.ndarray, size: int) -> Tensor:
     return planes.permute(0, 2, 3, 1).contiguous()
 
 
-def seen(scene: Scene, which: np.ndarray) -> dict:
-    """A sample: (F,) frames of a scene and the whole of its sound."""
+def seen(scene: Scene, which: np.ndarray) -> Iterator[dict]:
+    """Samples: (N, F) frames of a scene, decoded at once, each row with the whole of its sound."""
     index = torch.from_numpy(which)
-    return {
-        "frames": scene.frames[index],
-        "audio": scene.audio,
-        "times": scene.times[index],
-        "labels": scene.labels,
-        "key": scene.key,
-    }
+    for frames, times in zip(scene.frames[index], scene.times[index], strict=True):
+        yield {"frames": frames, "audio": scene.audio, "times": times, "labels": scene.labels, "key": scene.key}
 
 
 def stack_scenes(samples: list[dict]) -> dict:
@@ -217,9 +231,18 @@ def stack_scenes(samples: list[dict]) -> dict:
     }
 
 
-def samples_of(url: str) -> Iterator[dict]:
-    """Samples of one shard, as bytes."""
-    return iter(wds.tarfile_to_samples()([{"url": url}]))
+@contextmanager
+def _decoding(key: str) -> Iterator[None]:
+    """Whatever fails inside is told as the clip's.
+
+    Raises:
+        ShardError: Something did.
+    """
+    try:
+        yield
+    except Exception as error:  # decord, FFmpeg and the tar each have their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        raise ShardError(f"clip {key} cannot be decoded ({reason}); prepare it again or leave it out") from error
 
 
 def read_labels(labels: str | Path | Sequence[str] | None) -> list[str]:

@@ -1,9 +1,9 @@
 """From shards of whole-frame clips to batches of scenes: one visible list of stages.
 
-    shards ─► scenes, decoded or held in memory ─► some frames of each ─► mixed ─► batches ─► augmented, on the device
+    shards ─► scenes ─► some frames of each, decoded or held in memory ─► mixed ─► batches ─► augmented, on the device
 
-A clip is decoded once a pass and gives several samples; with ``cache: memory`` it is decoded once for all passes, and
-the processes that make batches share one copy.
+A clip is read once a pass and gives several samples, whose frames are decoded and no others; with ``cache: memory`` all
+are decoded once for all passes, and the processes that make batches share one copy.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from avsync.data.loading import (
     ShardsDataModule,
     ShuffledShards,
     clips_in,
+    each_once,
     full_batches,
     loader,
-    paths,
     ranks,
 )
 from avsync.data.scene import EvenInstants, RandomInstants, SceneReader, Scenes, read_labels, stack_scenes
-from avsync.data.shards import ShardError, verified_shards
+from avsync.data.shards import ShardError, Shards, paths
 from avsync.errors import AvsyncError
 
 MEMORY = Path("/proc/meminfo")
@@ -50,7 +50,7 @@ class ScenesDataModule(ShardsDataModule):
         frames_per_clip: F in training, drawn at random from as many equal stretches of the clip.
         samples_per_clip: Drawn from every clip in an epoch.
         val_frames: F in validation, evenly spaced.
-        decoded_frames: Of a clip, evenly spaced; the others are never drawn.
+        decoded_frames: Of a clip, evenly spaced, that may be drawn; the others never are.
         size: P, pixels of a side; best what the network sees.
         seconds: Length of the sound. Longer clips are cut, shorter ones end in silence.
         before: Frames of 40 ms before each frame whose picture comes with it, as the network wants it; 0 for none.
@@ -61,8 +61,8 @@ class ScenesDataModule(ShardsDataModule):
         shuffle: Samples held back to be mixed.
         seed: Of the order, the frames and the augmentation.
         cache: ``memory`` holds all decoded scenes: 3 P² a decoded picture, two a frame with ``before``, and 64 kB a
-            second of sound: 1.8 MB for a clip of 4 s with 40 pictures of 112 pixels. None reads and decodes them on
-            every pass.
+            second of sound: 1.8 MB for a clip of 4 s with 40 pictures of 112 pixels. None reads them on every pass and
+            decodes what is drawn.
 
     Raises:
         ShardError: When loading starts: missing or damaged shards, too few of them, or more than fits into memory.
@@ -107,10 +107,10 @@ class ScenesDataModule(ShardsDataModule):
         clips, devices = clips_in(self.train), ranks(self.trainer)
         batches = full_batches(self.train, clips, self.samples_per_clip, self.batch_size, devices)
         done = self.begun // batches
-        urls = [shard for folder in self.train for shard in verified_shards(folder)]
+        shards = Shards(self.train)
         stages = [
-            ShuffledShards(urls, self.seed, done),
-            self._scenes(self.train, urls),
+            ShuffledShards(shards.urls, self.seed, done),
+            self._scenes(self.train, shards),
             RandomInstants(self.frames_per_clip, self.samples_per_clip, self.seed, done),
             Mix(self.shuffle, self.seed, done),
             Batches(self.batch_size, stack_scenes),
@@ -119,12 +119,10 @@ class ScenesDataModule(ShardsDataModule):
 
     def val_dataloader(self) -> wds.WebLoader:
         """Every clip once."""
-        urls = verified_shards(self.val)
+        shards = Shards([self.val])
         stages = [
-            wds.SimpleShardList(urls),
-            wds.split_by_node,
-            wds.split_by_worker,
-            self._scenes([self.val], urls),
+            *each_once(shards.urls, ranks(self.trainer)),
+            self._scenes([self.val], shards),
             EvenInstants(self.val_frames),
             Batches(self.batch_size, stack_scenes),
         ]
@@ -140,8 +138,8 @@ class ScenesDataModule(ShardsDataModule):
             torch.manual_seed(zlib.crc32(f"{self.seed}/{step}/{self.trainer.global_rank}".encode()))
             return self.augment.to(device)(batch)
 
-    def _scenes(self, folders: Sequence[Path], urls: list[str]) -> Scenes:
-        scenes = Scenes(self.read)
+    def _scenes(self, folders: Sequence[Path], shards: Shards) -> Scenes:
+        scenes = Scenes(self.read, shards)
         if self.cache is None:
             return scenes
         clips = clips_in(folders)
@@ -153,7 +151,7 @@ class ScenesDataModule(ShardsDataModule):
                 f"{need / 1e9:.1f} GB, and {free / 1e9:.1f} GB may be taken; lower data.decoded_frames or give "
                 "data.cache=null"
             )
-        return scenes.hold(urls)
+        return scenes.hold()
 
 
 def free_memory() -> float:

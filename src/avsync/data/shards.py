@@ -8,7 +8,8 @@ A sample has three members, ``<key>.mp4`` (face crop, H.264, 25 fps, no sound), 
 it is (SparseSync, arXiv 2210.07055, section on artefacts). Regular key frames in H.264 do as well: experiments/LOG.md.
 
 WebDataset reads a truncated tar as a shorter one without a word, so a shard is written beside its name and renamed,
-the index is written last, and every shard is compared with the index before it is read.
+the index is written last, and every shard is compared with the index before it is read: that it is there, and its size,
+at once; its bytes when it is opened. Hashing all of a large set before the first step would take hours on each device.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import webdataset as wds
 
+from avsync import clock
 from avsync.errors import AvsyncError
 from avsync.media.write import decode_flac
 
@@ -34,6 +36,48 @@ SHARD_SAMPLES = 20
 
 class ShardError(AvsyncError):
     """A folder of shards is missing, incomplete or damaged."""
+
+
+class Frames:
+    """Pictures of an MP4 that avsync wrote, decoded when they are asked for and then kept.
+
+    ``frames[3]`` is (H, W, 3) uint8 RGB, ``frames[numbers]`` has the shape of ``numbers`` before that.
+
+    Args:
+        data: The file's bytes.
+        length: T, how many there are.
+    """
+
+    def __init__(self, data: bytes, length: int):
+        self.data, self.length = data, length
+        self._kept: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, which: int | np.ndarray) -> np.ndarray:
+        asked, place = np.unique(which, return_inverse=True)
+        missing = np.array([number for number in asked.tolist() if number not in self._kept], int)
+        if len(missing):
+            self._kept.update(zip(missing.tolist(), decode_frames(self.data, missing), strict=True))
+        return np.stack([self._kept[number] for number in asked.tolist()])[place.reshape(np.shape(which))]
+
+
+@dataclass(frozen=True)
+class OpenClip:
+    """A :class:`Clip` whose pictures are decoded one by one, as they are asked for.
+
+    Attributes:
+        key: Unique name within its data set.
+        frames: T of them.
+        audio: (640 T,) float32 in [-1, 1] at 16 kHz.
+        meta: As a clip's.
+    """
+
+    key: str
+    frames: Frames
+    audio: np.ndarray
+    meta: dict
 
 
 @dataclass(frozen=True)
@@ -94,6 +138,11 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def paths(folders: str | Path | Sequence[str | Path]) -> list[Path]:
+    """One folder of shards or several."""
+    return [Path(folder) for folder in ([folders] if isinstance(folders, str | Path) else folders)]
+
+
 def read_index(folder: str | Path) -> list[dict]:
     """Rows of ``folder/shards/index.json``, one a shard: ``name``, ``samples``, ``bytes``, ``sha256``.
 
@@ -111,26 +160,81 @@ def read_index(folder: str | Path) -> list[dict]:
     return shards
 
 
+class Shards:
+    """The shards of some folders, to be opened one by one.
+
+    Args:
+        folders: Each with an index, whose rows are compared with the names and sizes there are.
+
+    Attributes:
+        urls: Paths of the shards, in the order of the folders and of their indices.
+
+    Raises:
+        ShardError: A shard is missing or of another size.
+    """
+
+    def __init__(self, folders: Iterable[str | Path]):
+        self._rows: dict[str, dict] = {}
+        for folder in folders:
+            for row in read_index(folder):
+                path = Path(folder) / "shards" / row["name"]
+                if not path.is_file():
+                    raise ShardError(f"{path} is missing but listed in index.json; prepare {folder} again")
+                if path.stat().st_size != row["bytes"]:
+                    raise ShardError(_damaged(path))
+                self._rows[str(path)] = row
+
+    @property
+    def urls(self) -> list[str]:
+        """Paths of the shards."""
+        return list(self._rows)
+
+    def check(self, url: str) -> None:
+        """Compare every byte of a shard.
+
+        Raises:
+            ShardError: They are not those that were written.
+        """
+        if not matches_index(Path(url), self._rows[url]):
+            raise ShardError(_damaged(Path(url)))
+
+    def samples(self, url: str) -> Iterator[dict]:
+        """Samples of a shard, as bytes, after a :meth:`check`, which takes a hundredth of what decoding them does."""
+        self.check(url)
+        yield from wds.tarfile_to_samples()([{"url": url}])
+
+    def __call__(self, opened: Iterable[dict]) -> Iterator[dict]:
+        """Samples of a stream of ``{"url": path}``."""
+        for shard in opened:
+            yield from self.samples(shard["url"])
+
+
 def verified_shards(folder: str | Path) -> list[str]:
-    """Paths of the shards of ``folder``, each compared with the index.
+    """Paths of the shards of ``folder``, every byte of each compared with the index now.
 
     Raises:
         ShardError: A shard is missing or its bytes are not those that were written.
     """
-    paths = []
-    for row in read_index(folder):
-        path = Path(folder) / "shards" / row["name"]
-        if not path.is_file():
-            raise ShardError(f"{path} is missing but listed in index.json; prepare {folder} again")
-        if not matches_index(path, row):
-            raise ShardError(f"{path} is damaged: its bytes differ from index.json; prepare {folder} again")
-        paths.append(str(path))
-    return paths
+    shards = Shards([folder])
+    for url in shards.urls:
+        shards.check(url)
+    return shards.urls
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is damaged: its bytes differ from index.json; prepare {path.parent.parent} again"
 
 
 def matches_index(path: Path, row: dict) -> bool:
     """True if a shard's bytes are those of its row of the index."""
     return path.stat().st_size == row["bytes"] and _sha256(path) == row["sha256"]
+
+
+def open_sample(sample: dict) -> OpenClip:
+    """A sample's bytes to an :class:`OpenClip`."""
+    audio = decode_flac(sample["flac"])
+    frames = Frames(sample["mp4"], len(audio) // clock.SAMPLES_PER_FRAME)
+    return OpenClip(sample["__key__"], frames, audio, json.loads(sample["json"]))
 
 
 def decode_sample(sample: dict) -> Clip:
@@ -157,6 +261,13 @@ def decode_frames(data: bytes, which: np.ndarray | None = None) -> np.ndarray:
 
 def read_clips(folder: str | Path) -> Iterator[Clip]:
     """Every clip of ``folder`` once, in the order it was written."""
-    pipeline = wds.DataPipeline(wds.SimpleShardList(verified_shards(folder)), wds.tarfile_to_samples())
-    for sample in pipeline:
-        yield decode_sample(sample)
+    shards = Shards([folder])
+    for url in shards.urls:
+        yield from map(decode_sample, shards.samples(url))
+
+
+def open_clips(folders: Iterable[str | Path]) -> Iterator[OpenClip]:
+    """Every clip of some folders once, in the order it was written."""
+    shards = Shards(folders)
+    for url in shards.urls:
+        yield from map(open_sample, shards.samples(url))

@@ -12,7 +12,9 @@ from typing import Any
 
 from avsync.errors import AvsyncError
 
-SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".ts")
+SUFFIXES = (
+    ".mp4", ".mkv", ".mov", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".ts", ".mts", ".m2ts", ".mxf", ".wmv", ".3gp"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multilabel_average_precision
 
-from avsync.data.shards import Clip
+from avsync.data.shards import OpenClip
 from avsync.errors import AvsyncError
 from avsync.evaluation.embeddings import Found, Row, Split
 from avsync.evaluation.finetuning import FineTuning, class_loss
@@ -140,7 +140,7 @@ class Classification:
     def __init__(self, finetuning: FineTuning | None = None):
         self.finetuning = finetuning
 
-    def look(self, net: CavMae, clip: Clip) -> None:
+    def look(self, net: CavMae, clip: OpenClip) -> None:
         """Nothing: embeddings and labels are kept anyway."""
 
     def __call__(self, net: CavMae, splits: Mapping[str, Split]) -> Found:

@@ -2,11 +2,16 @@
 
 split ─► clip by clip: F frames and the sound around each ─► (N, F, D) of both streams, and what each part looks at
       ─► parts: numbers, what the checkpoint shall know, a piece of the page
+
+Of a clip only what is asked for is decoded: F frames of those that follow, on all cores, while one is embedded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,8 +24,8 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.data.events import labels_of
-from avsync.data.scene import with_earlier
-from avsync.data.shards import Clip, ShardError, read_clips
+from avsync.data.scene import views, with_earlier
+from avsync.data.shards import OpenClip, ShardError, Shards, open_sample
 from avsync.media.atomic import whole_file
 
 if TYPE_CHECKING:
@@ -93,8 +98,8 @@ class Part(Protocol):
     name: str
     splits: tuple[str, ...]
 
-    def look(self, net: CavMae, clip: Clip) -> Any:
-        """What it keeps of a clip of ``val`` or ``test`` while that is decoded; in order, each clip once."""
+    def look(self, net: CavMae, clip: OpenClip) -> Any:
+        """What it keeps of a clip of ``val`` or ``test`` while that is open; in order, each clip once."""
 
     def __call__(self, net: CavMae, splits: Mapping[str, Split]) -> Found:
         """Measure on ``test``; what has to be fitted, on the others."""
@@ -110,13 +115,42 @@ def moments(length: int, frames: int) -> np.ndarray:
     return ((np.arange(frames) + 0.5) * length / frames).astype(int)
 
 
-def pictures_of(net: CavMae, clip: Clip, shown: np.ndarray) -> Tensor:
+def pictures_of(net: CavMae, clip: OpenClip, shown: np.ndarray) -> Tensor:
     """(F,) indices of frames of a clip to what the network's ``video_features`` want: (F, H, W, C) uint8."""
     return torch.from_numpy(with_earlier(clip.frames, shown, int(net.video_features.before)))  # type: ignore[arg-type]
 
 
+def opened(net: CavMae, folders: Sequence[Path], most: int | None = None) -> Iterator[OpenClip]:
+    """Clips in their order, the frames at their :func:`moments` decoded already.
+
+    Args:
+        net: Whose moments.
+        folders: Of shards.
+        most: Clips at most; None for all.
+    """
+    before = int(net.video_features.before)  # type: ignore[arg-type]
+
+    def ready(sample: dict) -> OpenClip:
+        clip = open_sample(sample)
+        clip.frames[views(moments(len(clip.frames), net.frames), before)]
+        return clip
+
+    shards = Shards(folders)
+    samples = (sample for url in shards.urls for sample in shards.samples(url))
+    return _ahead(ready, islice(samples, most), len(os.sched_getaffinity(0)))
+
+
+def _ahead(work: Callable[[Any], Any], items: Iterator[Any], threads: int) -> Iterator[Any]:
+    """What ``work`` gives for each item, in their order; so many threads are at work on those that follow."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque(pool.submit(work, item) for item in islice(items, 2 * threads))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(work, item) for item in islice(items, 1))
+
+
 @torch.inference_mode()
-def embed_moments(net: CavMae, clip: Clip, shown: np.ndarray) -> tuple[Tensor, Tensor]:
+def embed_moments(net: CavMae, clip: OpenClip, shown: np.ndarray) -> tuple[Tensor, Tensor]:
     """Embed some frames of a clip and the sound around each.
 
     Args:
@@ -161,8 +195,7 @@ def embed_split(
     labels: list[list[str]] = []
     rows: list[tuple[Tensor, Tensor, Tensor]] = []
     looks: dict[str, list[Any]] = {part.name: [] for part in parts}
-    clips = islice((clip for folder in folders for clip in read_clips(folder)), most)
-    for clip in track(clips, what, disable=not progress, transient=True):
+    for clip in track(opened(net, folders, most), what, disable=not progress, transient=True):
         shown = moments(len(clip.frames), net.frames)
         rows.append((*embed_moments(net, clip, shown), torch.from_numpy(shown / clock.FPS)))
         keys.append(clip.key)

@@ -25,7 +25,7 @@ from torchmetrics.functional.classification import binary_average_precision
 
 from avsync import clock
 from avsync.data.events import events_of
-from avsync.data.shards import Clip
+from avsync.data.shards import OpenClip
 from avsync.evaluation.embeddings import Found, Row, Split, embed_moments
 from avsync.evaluation.scene_pages import event_figures
 
@@ -184,7 +184,7 @@ class Events:
     def __init__(self, hop: float = 0.2):
         self.hop = hop
 
-    def look(self, net: CavMae, clip: Clip) -> Line | None:
+    def look(self, net: CavMae, clip: OpenClip) -> Line | None:
         """A clip's cosines; None where nothing is known about its events."""
         if "events" not in clip.meta:
             return None

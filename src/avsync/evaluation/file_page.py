@@ -23,7 +23,8 @@ import numpy as np
 from matplotlib import colormaps
 
 from avsync import clock
-from avsync.alignment.measure import EBU_R37, FileResult, TrackResult, measure
+from avsync.alignment.chance import MIN_CHANCE
+from avsync.alignment.measure import EBU_R37, SEARCH, FileResult, TrackResult, measure
 from avsync.errors import AvsyncError
 from avsync.evaluation import file_page_words as words
 from avsync.evaluation.trace import BOX_EVERY, Trace, loudness, packed
@@ -64,8 +65,10 @@ def write_file_page(
     page: str | Path | None = None,
     *,
     link: bool = False,
+    crop: str = "face",
+    search: int = SEARCH,
+    min_chance: float = MIN_CHANCE,
     progress: Callable[[float], None] | None = None,
-    **settings: Any,
 ) -> Report:
     """Measure a file and write its page, whole or not at all.
 
@@ -74,8 +77,10 @@ def write_file_page(
         loaded: The network.
         page: The page, or an existing folder for it; None for FILE.html in this folder.
         link: Name the video by its path, however short it is.
+        crop: As for :func:`avsync.alignment.measure.measure`.
+        search: The same, in frames.
+        min_chance: The same.
         progress: Called with the share that is done, 0...1.
-        settings: Of :func:`avsync.alignment.measure.measure`.
 
     Raises:
         AvsyncError: The file cannot be measured, or the page cannot be written.
@@ -86,16 +91,18 @@ def write_file_page(
     require_picture_and_sound(info)
     trace = Trace(info)
     result = measure(
-        path, loaded.net, loaded.calibration, seen=trace, progress=lambda share: told(0.7 * share), **settings
-    )
+        path, loaded.net, loaded.calibration, crop=crop, search=search, min_chance=min_chance, seen=trace,
+        progress=lambda share: told(0.7 * share),
+    )  # fmt: skip
     embedded = not link and info.duration <= EMBEDDED_SECONDS
     with whole_file(target) as partial:
         movie = b""
         if embedded:
             movie = browser_copy(path, EMBEDDED_BYTES, progress=lambda share: told(0.7 + 0.3 * share))
-        source = None if embedded else quote(os.path.relpath(path, target.parent))
+        source = None if embedded else quote(os.fsencode(os.path.relpath(path, target.parent)))
         shown = _data(result, info, trace, source)
-        partial.write_text(_filled(result, info, shown, movie, loaded.name), encoding="utf-8")
+        filled = _filled(result, info, shown, movie, loaded.name)
+        partial.write_text(filled, encoding="utf-8", errors="replace")  # names of files need not be UTF-8
         size = partial.stat().st_size
     told(1.0)
     return Report(result, target, size, embedded)

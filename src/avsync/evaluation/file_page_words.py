@@ -34,7 +34,7 @@ def verdict(result: FileResult) -> dict[str, str]:
 
 def _open(found: Estimate | None) -> str:
     if found is None:
-        return "there is no speech to compare"
+        return "there is no speech that a face shows"
     if found.at_edge:
         return "the best fit is at the edge of the search, the truth may lie beyond"
     return "the evidence is too weak to name an offset"
@@ -43,7 +43,7 @@ def _open(found: Estimate | None) -> str:
 def _facts(result: FileResult) -> str:
     found = result.estimate
     if found is None:
-        return "The sound is silent wherever a face is seen."
+        return "Wherever a face is seen it is silent, still or turned away."
     chance = "" if result.chance is None else f"right within a frame: {percent(result.chance)} · "
     return f"{_signed(found.frames)} frames of 40 ms · {chance}confidence {found.confidence:.2f}"
 
@@ -130,7 +130,7 @@ def _row(track: TrackResult, lane: int, result: FileResult) -> str:
     found = track.estimate
     dot = f'<span class="dot" style="--face: var(--face{lane % 4})" aria-hidden="true"></span>'
     if found is None:
-        answer = "<td>no speech<td>–<td>–<td>–<td>–"
+        answer = "<td>no speech shown<td>–<td>–<td>–<td>–"
     else:
         decided = track.decided(result.min_chance)
         offset, frames = (
@@ -171,7 +171,7 @@ def table(result: FileResult, duration: float) -> str:
             due = time + every - 0.01
             rows.append((time, f"<td>{track.id}<td>{_signed(1000 * run.offset)} ms<td>{run.confidence:.2f}"))
     if not rows:
-        return "<p>There is no speech to compare anywhere.</p>"
+        return "<p>There is no speech that a face shows, anywhere.</p>"
     body = "".join(f'<tr><th scope="row">{time:.2f} s</th>{cells}</tr>' for time, cells in sorted(rows))
     return (
         f"<details><summary>{len(rows)} rows, one every {every:g} s</summary>"

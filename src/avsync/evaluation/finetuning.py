@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from avsync import clock
 from avsync.data.events import labels_of
-from avsync.data.shards import Clip, read_clips
-from avsync.evaluation.embeddings import moments, pictures_of
+from avsync.data.shards import OpenClip
+from avsync.evaluation.embeddings import moments, opened, pictures_of
 
 if TYPE_CHECKING:
     from avsync.models.cav_mae import CavMae
@@ -121,11 +121,7 @@ class FineTuning:
         return torch.cat([self._scores(net, head, [clip]).cpu() for clip in self._held(net, test, kinds, None)])
 
     def _held(self, net: CavMae, folders: Sequence[Path], kinds: Sequence[str], most: int | None) -> Iterator[Held]:
-        clips = (clip for folder in folders for clip in read_clips(folder))
-        for number, clip in enumerate(clips):
-            if number == most:
-                return
-            yield _hold(net, clip, kinds)
+        return (_hold(net, clip, kinds) for clip in opened(net, folders, most))
 
     def _some(self, held: Held, generator: torch.Generator) -> Held:
         which = torch.randperm(len(held.times), generator=generator)[: self.frames_per_clip]
@@ -145,7 +141,7 @@ class FineTuning:
         return head(torch.cat(tokens, 1).float()).unflatten(0, (len(clips), -1)).mean(1)
 
 
-def _hold(net: CavMae, clip: Clip, kinds: Sequence[str]) -> Held:
+def _hold(net: CavMae, clip: OpenClip, kinds: Sequence[str]) -> Held:
     shown = moments(len(clip.frames), net.frames)
     labels = labels_of(clip.meta)
     target = torch.tensor([float(kind in labels) for kind in kinds])

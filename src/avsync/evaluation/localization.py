@@ -29,7 +29,7 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.data.events import mask_of
-from avsync.data.shards import Clip
+from avsync.data.shards import OpenClip
 from avsync.evaluation.embeddings import Found, Row, Split, pictures_of
 from avsync.evaluation.scene_pages import heat_figures, middle
 from avsync.models.vit import finely
@@ -149,7 +149,7 @@ class Localization:
         self.frames, self.finer = frames, finer
         self._before: Tensor | None = None  # (D,) a sound of the clip before
 
-    def look(self, net: CavMae, clip: Clip) -> list[Heat]:
+    def look(self, net: CavMae, clip: OpenClip) -> list[Heat]:
         """Heat maps of some frames; none where nothing visible sounds."""
         masks = {}
         for index in range(len(clip.frames)):
@@ -175,7 +175,7 @@ class Localization:
 
     @torch.inference_mode()
     def _maps(
-        self, net: CavMae, clip: Clip, chosen: np.ndarray, sizes: list[tuple[int, ...]]
+        self, net: CavMae, clip: OpenClip, chosen: np.ndarray, sizes: list[tuple[int, ...]]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Heat maps of some frames with their own sounds, and with one of the clip before."""
         device = next(net.parameters()).device

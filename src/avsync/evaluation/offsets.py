@@ -48,8 +48,8 @@ class Measured:
         true: Frames by which its sound was shifted, positive: early.
         distances: (N, 31).
         speech: (N,) share of each window's frames that are not silent.
-        video: (N, D) embeddings.
-        audio: (A, D) embeddings of the shifted sound.
+        video: (N, D) embeddings, as they are compared.
+        audio: (A, D) the same of the shifted sound.
         start: First picture window on the sound's clock.
     """
 
@@ -81,8 +81,8 @@ def measure_clip(net: SyncNet, clip: Clip, shift: int) -> Measured:
     samples = abs(shift) * clock.SAMPLES_PER_FRAME
     sound = clip.audio[samples:] if shift >= 0 else clip.audio[: len(clip.audio) - samples]
     start = min(shift, 0)  # the late sound begins |shift| frames into the picture
-    video = net.embed_video(torch.from_numpy(clip.frames)[None].to(device))[0].cpu()
-    audio = net.embed_audio(torch.from_numpy(sound)[None].to(device))[0].cpu()
+    video = net.centred(net.embed_video(torch.from_numpy(clip.frames)[None].to(device)))[0].cpu()
+    audio = net.centred(net.embed_audio(torch.from_numpy(sound)[None].to(device)))[0].cpu()
     distances = distance_matrix(video, audio, SEARCH, start)
     speech = speech_share(torch.from_numpy(clip.audio))
     return Measured(clip.key, shift, distances, speech, video, audio, start)

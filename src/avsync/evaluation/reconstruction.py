@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.data.shards import Clip, read_clips
+from avsync.data.shards import OpenClip, open_clips
 from avsync.evaluation.embeddings import Found, Row, Split, moments, pictures_of
 from avsync.evaluation.page import picture
 from avsync.evaluation.scene_pages import beside, coloured
@@ -61,13 +60,14 @@ class Reconstruction:
     def __init__(self, clips: int = 24, shown: int = 6, normalised: bool = True, seed: int = 0):
         self.clips, self.shown, self.normalised, self.seed = clips, shown, normalised, seed
 
-    def look(self, net: CavMae, clip: Clip) -> None:
+    def look(self, net: CavMae, clip: OpenClip) -> None:
         """Nothing: a few clips are read again."""
 
     def __call__(self, net: CavMae, splits: Mapping[str, Split]) -> Found:
         """Mean squared error of hidden patches; 1 is what a patch's mean gives when errors are normalised."""
         generator = torch.Generator(next(net.parameters()).device).manual_seed(self.seed)
-        rebuilt = [self._rebuilt(net, clip, generator) for clip in islice(_clips(splits["test"].folders), self.clips)]
+        some = islice(open_clips(splits["test"].folders), self.clips)
+        rebuilt = [self._rebuilt(net, clip, generator) for clip in some]
         metrics = {
             f"reconstruction/{stream}_mse": float(np.mean([one.errors[stream] for one in rebuilt]))
             for stream in ("video", "audio")
@@ -78,7 +78,7 @@ class Reconstruction:
         return Found(metrics, rows, page=self._page(rebuilt[: self.shown]))
 
     @torch.inference_mode()
-    def _rebuilt(self, net: CavMae, clip: Clip, generator: torch.Generator) -> Rebuilt:
+    def _rebuilt(self, net: CavMae, clip: OpenClip, generator: torch.Generator) -> Rebuilt:
         device = next(net.parameters()).device
         shown = moments(len(clip.frames), 1)
         pictures = net.video_features(pictures_of(net, clip, shown).to(device))
@@ -129,7 +129,3 @@ def enlarged(pixels: np.ndarray, least: int = 128) -> np.ndarray:
 def _pixels(mask: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """(1, P) to (16 h, 16 w, 1) bool."""
     return mask[0].reshape(grid).bool().cpu().numpy().repeat(PATCH, 0).repeat(PATCH, 1)[..., None]
-
-
-def _clips(folders: Sequence[Path]) -> Iterator[Clip]:
-    return (clip for folder in folders for clip in read_clips(folder))

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avsync.data.shards import Clip
+from avsync.data.shards import OpenClip
 from avsync.errors import AvsyncError
 from avsync.evaluation.embeddings import Found, Row, Split
 from avsync.evaluation.scene_pages import retrieved, sized
@@ -168,7 +168,7 @@ class Retrieval:
     def __init__(self, aggregation: str = "diagonal_mean", beside: Sequence[str] = ("diagonal_max", "mean", "max")):
         self.aggregation, self.beside = aggregation, [name for name in beside if name != aggregation]
 
-    def look(self, net: CavMae, clip: Clip) -> np.ndarray:
+    def look(self, net: CavMae, clip: OpenClip) -> np.ndarray:
         """The middle frame, small."""
         return sized(clip.frames[len(clip.frames) // 2])
 

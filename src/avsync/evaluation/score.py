@@ -8,14 +8,16 @@ there. Segments of which less than half is speech do not count, the others weigh
 - **aligned**: the share of speech in segments whose answer is within ±1 frame of 0, sure or not. Chance is 3 in 31.
 - **within**: the share of decided speech inside limits of human perception.
 
-LSE-C and LSE-D are SyncNet's confidence and distance by its released code's rules, see :mod:`avsync.evaluation.lse`;
-they compare only between the same weights.
+What a face does not show (a photograph, a head in profile) weighs nothing. LSE-C and LSE-D are SyncNet's confidence and
+distance by its released code's rules, see :mod:`avsync.evaluation.lse`; they compare only between the same weights and
+the same crops: avsync's own faces are not cropped as the released pipeline's are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from avsync.evaluation.lse import Lse, lse_of_embeddings
 from avsync.evaluation.protocols import SEARCH, SPEECH_SHARE
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.sound import Sound
-from avsync.models.checkpoints import build
+from avsync.models.checkpoints import build, fingerprint
 from avsync.models.imports import SYNCNET_V2
 from avsync.models.syncnet import SyncNet
 
@@ -47,7 +49,7 @@ LIMITS = {
 """Seconds by which the sound may lag (below 0) and lead (above), in ITU-R BT.1359-1 and EBU R37-2007."""
 
 LEAST = 0.5
-"""Share of a segment that a face must be followed for."""
+"""Share of a segment that a face must be followed for, and show speaking."""
 
 HOW_TO_LSE = "for LSE-C and LSE-D: avsync import syncnet_v2.model V2.ckpt, then --lse V2.ckpt (or --checkpoint V2.ckpt)"
 
@@ -85,7 +87,7 @@ class Score:
 
     Attributes:
         file: As given.
-        segments: In order; a second without speech or a face has none.
+        segments: In order; a second without speech that a face shows has none.
         lse: LSE of every face of at least six frames, longest first; None without the released network.
         settings: What makes the numbers comparable.
         min_chance: Segments less likely right are undecided.
@@ -171,15 +173,41 @@ def score_file(  # noqa: PLR0913  what makes scores comparable is said in one ca
         )
     sound, speech = embed_sound(path, net, torch.float32)
     faces = embed_faces(path, net, crop=crop, dtype=torch.float32, progress=progress)
-    settings = {"network": network, "crop": crop, "fps": clock.FPS, "sample_rate": clock.SAMPLE_RATE,
-                "search_frames": SEARCH, "tolerance_frames": TOLERANCE, "segment_seconds": segment,
-                "lse_network": lse[1] if lse else None}  # fmt: skip
-    measured = segments(faces, sound, speech, clock.frames(segment), Chance.of(calibration))
+    chance = Chance.of(calibration)
+    compared = [replace(face, video=net.centred(face.video)) for face in faces]
+    measured = segments(compared, net.centred(sound), speech, clock.frames(segment), chance)
     scored = None
     if lse is not None:
         seen = faces if lse[0] is net else embed_faces(path, lse[0], crop=crop, dtype=torch.float32, progress=progress)
         scored = lse_of_faces(path, lse[0], seen)
+    settings = {"crop": crop, "segment_seconds": segment, "min_chance": min_chance}
+    settings |= _told_of((net, network), chance) | _told_of_lse(lse, crop)
     return Score(str(path), measured, scored, settings, min_chance)
+
+
+def _told_of(own: tuple[SyncNet, str], chance: Chance | None) -> dict[str, Any]:
+    """What numbers depend on beside what was asked for."""
+    return {
+        "avsync": version("avsync"),
+        "network": own[1],
+        "weights": fingerprint(own[0]),
+        "calibration": None if chance is None else asdict(chance),
+        "fps": clock.FPS,
+        "sample_rate": clock.SAMPLE_RATE,
+        "search_frames": SEARCH,
+        "tolerance_frames": TOLERANCE,
+    }
+
+
+def _told_of_lse(lse: tuple[SyncNet, str] | None, crop: str) -> dict[str, Any]:
+    """What LSE depends on; its crops are the released pipeline's only where such were given."""
+    if lse is None:
+        return dict.fromkeys(("lse_network", "lse_weights", "lse_crop"))
+    return {
+        "lse_network": lse[1],
+        "lse_weights": fingerprint(lse[0]),
+        "lse_crop": "given" if crop == "none" else "avsync",
+    }
 
 
 def segments(
@@ -188,8 +216,8 @@ def segments(
     """The segments of a file, each with the answer of its surest face.
 
     Args:
-        faces: Embedded, as the sound.
-        sound: (A, D).
+        faces: Embedded, as the sound, as they are compared.
+        sound: (A, D), the same.
         speech: (A,) 0...1.
         frames: Length of a segment.
         chance: The network's calibration.
@@ -199,11 +227,11 @@ def segments(
     near = speech_near(speech, SEARCH)
     for face in faces:
         distances = distance_matrix(face.video, sound, SEARCH, start=face.first)
-        weight = near[(torch.arange(len(face.video)) + face.first).clamp(max=len(near) - 1)]
+        weight = face.shown * near[(torch.arange(len(face.video)) + face.first).clamp(max=len(near) - 1)]
         for number in range(face.first // frames, -(-face.end // frames)):
             first = max(0, number * frames - face.first)
             rows = slice(first, number * frames - face.first + windows)
-            if len(weight[rows]) < LEAST * windows:
+            if face.shown[rows].sum() < LEAST * windows:
                 continue
             found = estimate(distances[rows], weight[rows])
             spoken = 0.0 if found is None else _spoken(speech, face.first + first - found.frames, len(weight[rows]))

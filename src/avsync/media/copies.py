@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,18 @@ import av.error
 from av.container import InputContainer, OutputContainer
 
 from avsync.errors import MediaError
+from avsync.media.probe import MediaInfo
+
+Progress = Callable[[float], None]
+"""Told the share that is done, 0...1."""
 
 MP4 = {".mp4", ".mov", ".m4v"}
+TRANSPORT = {".ts", ".m2ts", ".mts", ".m2t"}
+"""MPEG-2 transport streams, by whatever name cameras and broadcasters give them."""
+
+_EVERY = 100
+"""Packets between two shares that are told: a second or two of a file."""
+
 _TAGS = {"title", "artist", "album", "comment", "date", "genre", "copyright", "description", "encoder", "creation_time"}
 _TAGS |= {"major_brand", "minor_version", "compatible_brands"}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
@@ -68,7 +78,7 @@ class Copies:
         self._untold: dict[int, int] = {}
         written.metadata.update(given.metadata)
         for stream in given.streams:
-            if _is_chapters(stream, given) or taken(stream):
+            if _is_chapters(stream, given) or _is_timecode(stream, suffix) or taken(stream):
                 continue
             if stream.type not in ("video", "audio") and not _held(stream, suffix):
                 self.left_out.append(_named(stream))
@@ -99,6 +109,18 @@ class Copies:
         self._written.mux(packet)
 
 
+def telling(packets: Iterable[Any], info: MediaInfo, progress: Progress | None) -> Iterator[Any]:
+    """The same packets of a file; ``progress`` is told how much of it lies behind them, which is a sign of life too."""
+    share = 0.0
+    for number, packet in enumerate(packets):
+        if progress is not None and number % _EVERY == 0:
+            time = packet.pts if packet.dts is None else packet.dts
+            if time is not None and info.duration:
+                share = min(1.0, max(0.0, (float(time * packet.time_base) - info.origin) / info.duration))
+            progress(share)
+        yield packet
+
+
 def tagged(copy: Any, stream: Any) -> Any:
     """``copy`` with the language, title and role (default, forced, cover...) of ``stream``."""
     copy.metadata.update(stream.metadata)
@@ -126,6 +148,14 @@ def _is_chapters(stream: Any, given: InputContainer) -> bool:
     return stream.type == "data" and stream.codec_context is None and 0 < chapters == stream.frames
 
 
+def _is_timecode(stream: Any, suffix: str) -> bool:
+    """MP4 and MOV hold it a second time, as a tag of the picture, and write the stream anew from that."""
+    if suffix not in MP4 or stream.type != "data" or stream.codec_context is not None:
+        return False
+    pictures = stream.container.streams.video
+    return "timecode" in stream.metadata and any("timecode" in picture.metadata for picture in pictures)
+
+
 def _held(stream: Any, suffix: str) -> bool:
     """Whether a container takes a stream: it is asked, by writing a header of nothing else."""
     for beside in _beside(stream):
@@ -149,14 +179,10 @@ def _beside(stream: Any) -> Iterator[list[Any]]:
 
 def format_of(suffix: str) -> str:
     """FFmpeg's name of the format that a suffix stands for, for containers that are held in memory."""
-    return {
-        ".mkv": "matroska",
-        ".ts": "mpegts",
-        ".mpg": "mpeg",
-        ".m2ts": "mpegts",
-        ".m4v": "mp4",
-        ".mka": "matroska",
-    }.get(suffix, suffix[1:])
+    if suffix in TRANSPORT:
+        return "mpegts"
+    names = {".mkv": "matroska", ".mka": "matroska", ".mpg": "mpeg", ".m4v": "mp4", ".wmv": "asf"}
+    return names.get(suffix, suffix[1:])
 
 
 def _named(stream: Any) -> str:

@@ -9,15 +9,15 @@ import av.error
 
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
-from avsync.media.copies import Copies, create, refused
+from avsync.media.copies import Copies, Progress, create, refused, telling
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.source import open_media
 
-NO_TIMESTAMPS = {".avi", ".wav", ".mp3", ".flac"}
+NO_TIMESTAMPS = {".avi", ".mxf", ".wav", ".mp3", ".flac"}
 _log = logging.getLogger(__name__)
 
 
-def shift_audio(source: str | Path, target: str | Path, seconds: float) -> list[str]:
+def shift_audio(source: str | Path, target: str | Path, seconds: float, progress: Progress | None = None) -> list[str]:
     """Copy a file with its sound moved by ``seconds``; all streams are copied packet by packet.
 
     Every audio stream is moved later for ``seconds`` above 0. Below 0 everything but the sound is moved later instead,
@@ -27,6 +27,7 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float) -> list[
         source: A file with picture and sound.
         target: The file to write (whole or not at all); its suffix chooses the container.
         seconds: How far; positive: later.
+        progress: Called with the share that is done, 0...1.
 
     Returns:
         The streams that the target's container cannot hold, in words; mostly none.
@@ -50,7 +51,7 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float) -> list[
         try:
             with create(temporary, given) as written:
                 copies = Copies(given, written, suffix, lambda kind: delays[kind == "audio"])
-                for packet in given.demux(copies.sources):
+                for packet in telling(given.demux(copies.sources), info, progress):
                     copies.take(packet)
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error

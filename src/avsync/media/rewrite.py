@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from av.container import OutputContainer
 
 from avsync.media.atomic import whole_file
-from avsync.media.copies import Copies, create, format_of, refused, tagged
+from avsync.media.copies import TRANSPORT, Copies, Progress, create, format_of, refused, tagged, telling
 from avsync.media.placement import Stretch, placed
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.media.remux import NO_TIMESTAMPS
@@ -24,12 +24,12 @@ from avsync.media.source import open_media
 from avsync.media.write import PRIMING
 
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
-_INSTEAD = {".webm": "libopus", ".mkv": "flac", ".avi": "pcm_s16le", ".mpg": "mp2"}
+_INSTEAD = {".webm": "libopus", ".mkv": "flac", ".avi": "pcm_s16le", ".mpg": "mp2", ".mpeg": "mp2"}
 _STREAMED = {"aac", "mp3", "mp2", "ac3", "eac3", "opus"}
 """What a transport stream holds so that others find it; FFmpeg puts anything there."""
 
 _LOSSLESS = ("pcm_", "flac", "alac")
-_NO_PRIMING = NO_TIMESTAMPS | {".ts", ".m2ts", ".mpg"}
+_NO_PRIMING = NO_TIMESTAMPS | TRANSPORT | {".mpg", ".mpeg"}
 """Containers that cannot say that an encoder puts samples of its own before the sound: they take its place."""
 
 _LEAST = 64_000
@@ -51,7 +51,9 @@ class Rewritten:
     left_out: list[str]
 
 
-def rewrite_audio(source: str | Path, target: str | Path, stretches: Sequence[Stretch]) -> Rewritten:
+def rewrite_audio(
+    source: str | Path, target: str | Path, stretches: Sequence[Stretch], progress: Progress | None = None
+) -> Rewritten:
     """Copy a file with the sound moved in its samples; everything but the sound is copied packet by packet.
 
     The file and its sound begin with the first picture: what would come before is cut off, what is missing is silence.
@@ -61,6 +63,7 @@ def rewrite_audio(source: str | Path, target: str | Path, stretches: Sequence[St
         source: A file with picture and sound.
         target: The file to write (whole or not at all); its suffix chooses the container.
         stretches: By how much the sound is early, and from when on; what makes it so is undone.
+        progress: Called with the share that is done, 0...1.
 
     Returns:
         How the sound is coded now: as before where there is an encoder and the container takes it, else as FLAC, Opus,
@@ -80,7 +83,7 @@ def rewrite_audio(source: str | Path, target: str | Path, stretches: Sequence[St
             with create(temporary, given) as written:
                 voices = _Voices(written, info, suffix, stretches)
                 copies = Copies(given, written, suffix, lambda kind: base, voices.take)
-                _mux(given, copies, voices.all, base)
+                _mux(telling(given.demux(copies.sources), info, progress), copies, voices.all, base)
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error
     done = Rewritten(voices.codecs, copies.left_out + voices.left_out)
@@ -113,8 +116,8 @@ class _Voices:
         return True
 
 
-def _mux(given: Any, copies: Copies, voices: list[_Voice], base: float) -> None:
-    for packet in given.demux(copies.sources):
+def _mux(packets: Iterable[Any], copies: Copies, voices: list[_Voice], base: float) -> None:
+    for packet in packets:
         time = packet.dts if packet.dts is not None else packet.pts
         if time is not None and packet.stream.type == "video":
             for voice in voices:
@@ -128,7 +131,7 @@ def _mux(given: Any, copies: Copies, voices: list[_Voice], base: float) -> None:
 def _encoder(stream: Any, suffix: str) -> str:
     """The codec's own encoder if the container takes it at this rate, else what the container is known for."""
     name = stream.codec_context.codec.canonical_name
-    own = [] if suffix in (".ts", ".m2ts") and name not in _STREAMED else [_ENCODERS.get(name, name)]
+    own = [] if suffix in TRANSPORT and name not in _STREAMED else [_ENCODERS.get(name, name)]
     for encoder in (*own, _INSTEAD.get(suffix, "aac"), "flac"):
         try:
             with av.open(io.BytesIO(), "w", format=format_of(suffix)) as container:

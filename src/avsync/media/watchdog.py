@@ -32,19 +32,20 @@ class Watchdog:
 
 
 @contextmanager
-def watchdog(seconds: float, subject: object) -> Iterator[Watchdog]:
+def watchdog(seconds: float, subject: object, option: str = "deadline=") -> Iterator[Watchdog]:
     """End the block with an error when no sign of life comes for some time.
 
     Args:
         seconds: Without a sign of life; 0 never ends.
         subject: Named in the error.
+        option: How ``seconds`` are given where people give them, named there too.
 
     Raises:
         MediaError: Nothing came for that long.
     """
 
     def bark(*_: Any) -> None:
-        raise MediaError(f"{subject}: nothing came from it for {seconds:.0f} s; look at the file, or raise deadline=")
+        raise MediaError(f"{subject}: nothing came from it for {seconds:.0f} s; look at the file, or raise {option}")
 
     dog = Watchdog(seconds)
     if threading.current_thread() is not threading.main_thread():

@@ -159,7 +159,7 @@ class CavMae(nn.Module):
         """
         count = int(self.audio_features.count(audio.shape[1]))  # type: ignore[operator]
         length = -(-count // PATCH) * PATCH if self.audio_seconds is None else PATCH * self.columns
-        if self.audio_seconds is None or count <= length:
+        if self._hears_all(audio):
             steps = self._filled(self.audio_features(audio), length)  # (B, L, mels)
             return steps[:, None].expand(-1, times.shape[1], -1, -1)
         first = (times * STEP_RATE).round().long() - length // 2
@@ -187,7 +187,7 @@ class CavMae(nn.Module):
 
     def embed_audio(self, audio: Tensor, times: Tensor) -> Tensor:
         """(B, S) at 16 kHz and (B, F) seconds to (B, F, D) of unit length."""
-        heard = times[:, :1] if self.audio_seconds is None else times  # whole clips are the same for every picture
+        heard = times[:, :1] if self._hears_all(audio) else times  # the same for every picture
         windows = self.windows(audio, heard)
         tokens = in_pieces(lambda piece: self.encode_audio(piece).token, windows.flatten(0, 1))
         return _unit(tokens, len(audio)).expand(-1, times.shape[1], -1)
@@ -203,6 +203,7 @@ class CavMae(nn.Module):
         pictures: Tensor,
         generator: torch.Generator | None = None,
         reconstructed: int | None = None,
+        shares: tuple[float | None, float | None] = (None, None),
     ) -> MaskedOutput:
         """Hide, encode what is visible, reconstruct what is not.
 
@@ -211,11 +212,12 @@ class CavMae(nn.Module):
             pictures: (N, C, H, W).
             generator: Draws the masks; None for torch's own.
             reconstructed: R, of how many pairs; None for all.
+            shares: Of sound and picture that are hidden, as :meth:`Masking.shares` draws them; None to draw them here.
         """
         patches_a, grid_a = self._cut_audio(windows)
         patches_v, grid_v = self._cut_video(pictures)
-        seen_a, mask_a = self.masking.hide_audio(len(windows), grid_a, windows.device, generator)
-        seen_v, mask_v = self.masking.hide_video(len(pictures), grid_v, pictures.device, generator)
+        seen_a, mask_a = self.masking.hide_audio(len(windows), grid_a, windows.device, generator, shares[0])
+        seen_v, mask_v = self.masking.hide_video(len(pictures), grid_v, pictures.device, generator, shares[1])
         audio = self.audio_encoder(self.audio_encoder.placed(patches_a, grid_a, seen_a))
         placed_v = self.video_encoder.placed(patches_v, grid_v, seen_v)
         video = self.video_encoder(placed_v)
@@ -237,6 +239,11 @@ class CavMae(nn.Module):
     def patchify_video(self, pictures: Tensor) -> Tensor:
         """(N, C, H, W) to (N, P_v, 768), what ``pred_v`` should be."""
         return self._cut_video(pictures[:, :3])[0]
+
+    def _hears_all(self, audio: Tensor) -> bool:
+        """Whether every picture of (B, S) hears the whole clip."""
+        count = int(self.audio_features.count(audio.shape[1]))  # type: ignore[operator]
+        return self.audio_seconds is None or count <= PATCH * self.columns
 
     def _encoded(self, name: str, encoder: Encoder, patches: Tensor, grid: Grid) -> Encoded:
         tokens = self.joint({name: encoder(encoder.placed(patches, grid))})[name]

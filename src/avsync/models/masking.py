@@ -51,17 +51,33 @@ class Masking(nn.Module):
             raise AvsyncError(f"masking.kind={kind} is not known; expected one of {', '.join(KINDS)}")
         self.audio, self.video, self.kind = _range("audio", audio), _range("video", video), kind
 
+    def shares(self, generator: torch.Generator | None = None) -> tuple[float, float]:
+        """A batch's shares of sound and picture; with the same generator the same on every device."""
+        return drawn(self.audio, generator), drawn(self.video, generator)
+
     def hide_audio(
-        self, batch: int, grid: tuple[int, int], device: torch.device, generator: torch.Generator | None = None
+        self,
+        batch: int,
+        grid: tuple[int, int],
+        device: torch.device,
+        generator: torch.Generator | None = None,
+        share: float | None = None,
     ) -> Hidden:
-        """Of spectrograms with ``grid`` = (rows of frequency, columns of time) patches."""
-        return hidden(batch, grid, drawn(self.audio, generator), self.kind, device, generator)
+        """Of spectrograms with ``grid`` = (rows of frequency, columns of time) patches; ``share`` None draws one."""
+        share = drawn(self.audio, generator) if share is None else share
+        return hidden(batch, grid, share, self.kind, device, generator)
 
     def hide_video(
-        self, batch: int, grid: tuple[int, int], device: torch.device, generator: torch.Generator | None = None
+        self,
+        batch: int,
+        grid: tuple[int, int],
+        device: torch.device,
+        generator: torch.Generator | None = None,
+        share: float | None = None,
     ) -> Hidden:
-        """Of pictures with ``grid`` = (rows, columns) patches."""
-        return hidden(batch, grid, drawn(self.video, generator), "unstructured", device, generator)
+        """Of pictures with ``grid`` = (rows, columns) patches; ``share`` None draws one."""
+        share = drawn(self.video, generator) if share is None else share
+        return hidden(batch, grid, share, "unstructured", device, generator)
 
 
 def drawn(between: tuple[float, float], generator: torch.Generator | None = None) -> float:

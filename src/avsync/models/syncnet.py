@@ -8,7 +8,9 @@ What is special about it:
 - the first layer takes every 2 x 2 pixels as channels and strides: no full-size activations, which cost a CPU more
   than the arithmetic does;
 - grey 48 x 48 mouths and 40 log-mel bands: 21 million multiply-adds a window (18 picture, 3.1 sound), for a CPU;
-- embeddings of unit length, so a distance lies in 0...2 and a cosine is 1 - distance² / 2.
+- embeddings of unit length, so a distance lies in 0...2 and a cosine is 1 - distance² / 2;
+- compared relative to what the windows of a stretch have in common: a face or a voice that is near to everything, as
+  a stranger's is, says nothing about time.
 
 B clips, T frames, S = 640 T samples, M = 4 T feature steps, N = T - 4 windows, D width of the embedding.
 """
@@ -18,6 +20,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+NOTHING = 5
+"""Windows that say nothing are thought beside those of a stretch when its mean is taken: two windows have little in
+common that is not what they say."""
 
 
 class SyncNet(nn.Module):
@@ -29,6 +35,7 @@ class SyncNet(nn.Module):
         video_tower: (B, 1, T, 48, 48) to (B, N, D).
         audio_tower: (B, 1, mels, M) to (B, N, D).
         unit: Scale embeddings to unit length; otherwise they stay as the towers give them.
+        centre: Compare embeddings as :meth:`centred` gives them.
 
     Attributes:
         face_size: Pixels of the face crops it was made for; a video is measured on crops of this size.
@@ -41,9 +48,10 @@ class SyncNet(nn.Module):
         video_tower: nn.Module,
         audio_tower: nn.Module,
         unit: bool = True,
+        centre: bool = False,
     ):
         super().__init__()
-        self.unit = unit
+        self.unit, self.centre = unit, centre
         self.face_size = int(video_features.face_size)  # type: ignore[arg-type]
         self.video_features, self.audio_features = video_features, audio_features
         self.video_tower, self.audio_tower = video_tower, audio_tower
@@ -55,6 +63,27 @@ class SyncNet(nn.Module):
     def embed_audio(self, audio: Tensor) -> Tensor:
         """(B, 640 T) waveforms at 16 kHz to (B, T - 4, D)."""
         return self._scaled(self.audio_tower(self.audio_features(audio)))
+
+    def centred(self, embeddings: Tensor) -> Tensor:
+        """What is compared of one stream of a stretch: without the mean, which makes some windows near to everything.
+
+        Suzuki et al., "Centering similarity measures to reduce hubs", EMNLP 2013. Embeddings of windows stay as they
+        are whatever lies beside them; only here they depend on their stretch.
+
+        Args:
+            embeddings: (..., N, D) windows of one face, or of one sound, that follow each other.
+
+        Returns:
+            The same shape; as they are in a network without ``centre``.
+        """
+        if not self.centre:
+            return embeddings
+        common = embeddings.float().sum(dim=-2, keepdim=True) / (embeddings.shape[-2] + NOTHING)
+        return self._scaled(embeddings.float() - common)
+
+    def extra_repr(self) -> str:
+        """What tells networks of the same weights apart."""
+        return f"unit={self.unit}, centre={self.centre}"
 
     def _scaled(self, embeddings: Tensor) -> Tensor:
         return F.normalize(embeddings.float(), dim=-1) if self.unit else embeddings.float()

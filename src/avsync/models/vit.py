@@ -1,6 +1,10 @@
 """Vision transformers' parts: patches, positions on a grid, attention, blocks with several sets of norms.
 
 Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021. N inputs, C planes, h w = P patches, T tokens, D width.
+
+timm gives Mlp and the interpolation of positions. Attention and Block are ours: the joint block has three sets of
+norms, and sound, picture and both together go through one product with its matrices, each looking only at itself;
+timm's block has one set and one sequence.
 """
 
 from __future__ import annotations

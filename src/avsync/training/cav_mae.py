@@ -77,6 +77,21 @@ class CavMaeTraining(NetworkTraining):
         self.seed = seed
         self.measured: list[tuple[Tensor, Tensor, dict[str, float]]] = []
 
+    def setup(self, stage: str) -> None:
+        """Begin, if the data have what the objective wants.
+
+        Raises:
+            AvsyncError: There are to be negatives within a clip, and a sample has but one frame of it.
+            CheckpointError: As in :class:`~avsync.training.module.NetworkTraining`.
+        """
+        frames = getattr(self.trainer.datamodule, "frames_per_clip", None)  # type: ignore[attr-defined]
+        if stage == "fit" and self.temporal_gap is not None and frames == 1:
+            raise AvsyncError(
+                f"model.temporal_gap={self.temporal_gap} wants several frames of a clip in a batch, and there is one; "
+                "give data.frames_per_clip=2 and half the data.batch_size, or model.temporal_gap=null"
+            )
+        super().setup(stage)
+
     def forward(self, batch: dict) -> tuple[Tensor, Tensor]:
         """A batch of scenes to (B, F, D) embeddings of both streams, unit length."""
         return self.net.embed_video(batch["frames"]), self.net.embed_audio(batch["audio"], batch["times"])
@@ -85,17 +100,23 @@ class CavMaeTraining(NetworkTraining):
         """Loss of a batch; its parts and embeddings for whoever wants to look at them."""
         # masks depend on the step alone: a training that is gone on with hides what it would have hidden
         step = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        said = self.losses(batch, self._draws(step))
+        said = self.losses(batch, *self._draws(step))
         for name in ("loss", "contrast", "reconstruction"):
             self.log(f"train/{name}", said[name].detach(), prog_bar=name == "loss", batch_size=len(batch["audio"]))
         return {name: value if name == "loss" else value.detach() for name, value in said.items()}
 
-    def losses(self, batch: dict, draws: torch.Generator | None = None) -> dict[str, Tensor]:
+    def losses(
+        self,
+        batch: dict,
+        draws: torch.Generator | None = None,
+        shares: tuple[float | None, float | None] = (None, None),
+    ) -> dict[str, Tensor]:
         """``loss``, its parts ``contrast`` and ``reconstruction``, the contrast's ``chance``, ``video``, ``audio``.
 
         Args:
             batch: See :class:`avsync.data.scenes.ScenesDataModule`.
             draws: Of the masks.
+            shares: That they hide, see :meth:`avsync.models.cav_mae.CavMae.forward`.
 
         Returns:
             Scalars, of all devices' pairs where it is the contrast; and (B, F, D) embeddings of what was not hidden.
@@ -103,7 +124,7 @@ class CavMaeTraining(NetworkTraining):
         windows = self.net.windows(batch["audio"], batch["times"]).flatten(0, 1)
         pictures = self.net.video_features(batch["frames"]).flatten(0, 1)
         some = max(1, round(self.reconstructed * len(windows)))
-        out = self.net(windows, pictures, draws, some)
+        out = self.net(windows, pictures, draws, some, shares)
         with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near embeddings apart
             # also when its weight is 0: DDP wants every parameter to take part
             again = masked_mse(out.pred_a, self.net.patchify_audio(windows[:some]), out.mask_a)
@@ -151,9 +172,11 @@ class CavMaeTraining(NetworkTraining):
         half, seconds = (self.net.audio_seconds or 0.0) / 2, batch["audio"].shape[1] / clock.SAMPLE_RATE
         return batch["times"].clamp(min=half, max=max(half, seconds - half))
 
-    def _draws(self, when: int | str) -> torch.Generator:
-        number = zlib.crc32(f"{self.seed}/{when}/{self.global_rank}".encode())
-        return torch.Generator(self.device).manual_seed(number)
+    def _draws(self, when: int | str) -> tuple[torch.Generator, tuple[float, float]]:
+        """What draws the masks, of each device its own, and the shares they hide, of all the same: they gather."""
+        own, all_of = (zlib.crc32(f"{self.seed}/{when}{who}".encode()) for who in (f"/{self.global_rank}", ""))
+        shares = self.net.masking.shares(torch.Generator().manual_seed(all_of))
+        return torch.Generator(self.device).manual_seed(own), shares
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch's clips."""
@@ -162,7 +185,7 @@ class CavMaeTraining(NetworkTraining):
     def validation_step(self, batch: dict, index: int) -> None:
         """Loss under masks that stay the same, and the embeddings of whole pictures and sounds."""
         video, audio = self(batch)
-        said = self.losses(batch, self._draws(f"val/{index}"))
+        said = self.losses(batch, *self._draws(f"val/{index}"))
         numbers = {name: float(said[name]) for name in ("loss", "contrast", "reconstruction", "chance")}
         self.measured.append((video.float().cpu(), audio.float().cpu(), numbers))
 

@@ -56,7 +56,8 @@ class SyncNetTraining(NetworkTraining):
     def _loss(self, video: Tensor, audio: Tensor, batch: dict) -> Tensor:
         progress = self.trainer.global_step / max(1, self.trainer.estimated_stepping_batches)
         with torch.autocast(self.device.type, enabled=False):  # half precision cannot tell near distances apart
-            return self.objective(video, audio, batch["speech"], numbered(batch["key"]), progress)
+            compared = self.net.centred(video), self.net.centred(audio)
+            return self.objective(*compared, batch["speech"], numbered(batch["key"]), progress)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch's errors."""
@@ -70,7 +71,8 @@ class SyncNetTraining(NetworkTraining):
         """
         video, audio = self(batch)
         self.log("val/loss", self._loss(video, audio, batch), batch_size=len(video), sync_dist=True)
-        matrices = [distance_matrix(*clip, SEARCH).cpu() for clip in zip(video, audio, strict=True)]
+        compared = zip(self.net.centred(video), self.net.centred(audio), strict=True)
+        matrices = [distance_matrix(*clip, SEARCH).cpu() for clip in compared]
         for distances, speech in zip(matrices, batch["speech"].cpu(), strict=True):
             self.scores.add(distances, speech, true=0)
         return torch.stack(matrices)

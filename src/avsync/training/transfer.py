@@ -11,6 +11,7 @@ from avsync.models.cav_mae import CavMae
 from avsync.models.checkpoints import CheckpointError, load, read
 from avsync.models.mae_init import initialise_from_mae
 from avsync.models.shipped import find
+from avsync.models.vit import Positions
 
 SHOWN = 3
 """Tensors that an error names."""
@@ -18,6 +19,9 @@ SHOWN = 3
 
 def initialise(net: nn.Module, checkpoint: Path, names: Sequence[str] = ()) -> None:
     """Give ``net`` the weights of a checkpoint's network.
+
+    Positions on a grid of another size, of longer windows of sound or larger pictures, are interpolated as for encoding
+    such.
 
     Args:
         net: Any of :mod:`avsync.models`.
@@ -29,10 +33,14 @@ def initialise(net: nn.Module, checkpoint: Path, names: Sequence[str] = ()) -> N
     """
     parts(net, names, "model.init_parts")
     taken = tuple(f"{name}." for name in names) or ""
+    source, ours = load(checkpoint)[0], dict(net.named_modules())
     given, wanted = (
-        {name: tensor for name, tensor in one.state_dict().items() if name.startswith(taken)}
-        for one in (load(checkpoint)[0], net)
+        {name: tensor for name, tensor in one.state_dict().items() if name.startswith(taken)} for one in (source, net)
     )
+    for name, part in source.named_modules():
+        place = ours.get(name)
+        if isinstance(part, Positions) and isinstance(place, Positions) and f"{name}.table" in given:
+            given[f"{name}.table"] = part(place.grid).detach()
     wrong = [f"{name} is missing" for name in wanted if name not in given]
     wrong += [f"{name} is not wanted" for name in given if name not in wanted]
     wrong += [

@@ -41,7 +41,7 @@ function at(t) {
     if (t < track.start || t > track.end) continue;
     const k = nearest(track.windows.time, t);
     const near = k >= 0 && Math.abs(track.windows.time[k] - t) < 1.0;
-    const answer = near ? `${inWords(track.windows.offset[k])}, confidence ${track.windows.confidence[k].toFixed(2)}` : "no speech to compare";
+    const answer = near ? `${inWords(track.windows.offset[k])}, confidence ${track.windows.confidence[k].toFixed(2)}` : "no speech that a face shows";
     said.push(data.tracks.length > 1 ? `face ${track.id}: ${answer}` : answer);
   }
   return said.length ? said.join("; ") : "no face";
