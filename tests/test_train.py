@@ -6,9 +6,8 @@ import torch
 from avsync.evaluation.runs import collect, newest_checkpoint
 from avsync.models import checkpoints
 from conftest import run_python
-from mouths import write_mouths
 
-WIDTHS = ("widths=[8,8,8,8,8]", "full=[16]")
+NARROW = ("widths=[8,16,16,16,16]", "full=[64]")
 
 
 def test_a_small_training_beats_chance_by_a_wide_margin(mouth_run):
@@ -113,17 +112,14 @@ def test_what_cannot_work_is_one_line_and_status_2(overrides, words, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["syncnet_2016", "syncnet_v2"])
-def test_the_other_networks_go_the_same_way(model, tmp_path):
-    """With few channels: every part once, not accuracy."""
-    splits = {
-        name: write_mouths(tmp_path / name, range(k, k + 2), 2.0) for k, name in enumerate(("train", "val", "test"))
-    }
-    towers = [f"model.net.{tower}.{what}" for tower in ("video_tower", "audio_tower") for what in WIDTHS]
-    data = ["data=shards", "data.segment=1.0", "data.batch_size=2", *(f"data.{n}={path}" for n, path in splits.items())]
-    runs = tmp_path / "runs"
-    done = run_python("train.py", f"model={model}", *data, *towers, "trainer.max_epochs=1", f"paths.runs={runs}")
+def test_the_other_networks_learn_by_a_margin_on_distances_of_any_size(model, mouth_data, tmp_path):
+    """With few channels and a minute's time; loss, learning rate and embeddings are the configs'."""
+    towers = [f"model.net.{tower}.{what}" for tower in ("video_tower", "audio_tower") for what in NARROW]
+    few = ["data.segments_per_clip=1", "data.batch_size=2", "trainer.max_epochs=3"]  # 60 steps
+    done = run_python("train.py", f"model={model}", *mouth_data, *towers, *few, f"paths.runs={tmp_path}")
     assert done.returncode == 0, done.stderr
-    (metrics,) = runs.glob("*/metrics.json")
-    assert 0 <= json.loads(metrics.read_text())["test/offset_acc_all/k5"] <= 1
-    net, calibration = checkpoints.load(metrics.parent / "checkpoints" / "best.ckpt")
+    (run,) = tmp_path.iterdir()
+    assert json.loads((run / "metrics.json").read_text())["test/offset_acc/k15"] > 0.6  # chance is 0.097
+    assert not (run / "diagnosis.json").exists()
+    net, calibration = checkpoints.load(run / "checkpoints" / "best.ckpt")
     assert not net.unit and calibration["threshold"] > 0

@@ -205,6 +205,7 @@ def test_sounds_of_other_clips(objective, chance, tmp_path):
     assert f"is that of knowing nothing ({chance})" in found["chance"]
 
 
+@pytest.mark.slow
 def test_a_run_on_sound_that_was_moved_says_by_how_much(mouth_data, tmp_path):
     """Through ``train.py``: shards, a table that takes sound off its place, and the file in the run's folder."""
     rows = [{"key": f"mouth{seed:04d}", "verdict": CORRECTED, "offset": -8} for seed in range(40)]
