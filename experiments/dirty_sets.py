@@ -20,8 +20,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--share", type=float, default=0.3, help="of clips that are damaged (default 0.3)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help=", ".join(KINDS))
     options = parser.parse_args()
-    write_dirty(options.clean, options.out, options.share, options.seed)
+    write_dirty(options.clean, options.out, options.share, options.seed, kinds=options.kinds)
     kinds = Counter(clip.meta["damage"] or "clean" for clip in read_clips(options.out))
     print(f"{options.out}: " + ", ".join(f"{kinds[kind]} {kind}" for kind in ("clean", *KINDS)))
 

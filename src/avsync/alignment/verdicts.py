@@ -83,10 +83,15 @@ def _nothing(row: dict[str, Any]) -> str | None:
     return None if math.isfinite(row["score"]) else "nothing to compare"
 
 
+def in_short(reason: str) -> str:
+    """A reason without what is particular to a clip: silence, still face, shifted, no match or nothing to compare."""
+    return reason.split(":")[0].split(" by ")[0]
+
+
 def summary(rows: list[dict[str, Any]]) -> str:
     """How many clips have which verdict, in words."""
     verdicts = Counter(row["verdict"] for row in rows)
-    reasons = Counter(row["reason"].split(":")[0].split(" by ")[0] for row in rows if row["verdict"] == DROP)
+    reasons = Counter(in_short(row["reason"]) for row in rows if row["verdict"] == DROP)
     why = ", ".join(f"{reason} {number}" for reason, number in reasons.most_common())
     parts = [f"{verdicts[KEEP]} kept", f"{verdicts[DROP]} dropped" + (f" ({why})" if why else "")]
     parts += [f"{verdicts[CORRECTED]} corrected"] if verdicts[CORRECTED] else []

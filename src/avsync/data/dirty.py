@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,22 @@ from avsync.data.correct import encoded, samples
 from avsync.data.shards import SHARD_SAMPLES, Clip, ShardError, decode_sample, verified_shards, write_shards
 from avsync.data.verdicts import moved
 
-KINDS = ("dubbed", "shifted", "shifted far", "voice-over", "silence", "still face", "wrong face")
-SHIFTS, FAR = (4, 12), (17, 22)
-"""Frames by which sound is early or late: found by a search of ±15, and beyond it."""
+KINDS = ("dubbed", "shifted slightly", "shifted", "shifted far", "voice-over", "silence", "still face", "wrong face")
+SHIFTS = {"shifted slightly": (2, 3), "shifted": (4, 12), "shifted far": (17, 22)}
+"""Frames by which sound is early or late: the least that counts as out of sync, what a search of ±15 finds with ease,
+and what lies beyond it."""
 OVER_DB = 20.0
 """By how much the voice over a clip is louder than the clip's own."""
 
 
-def write_dirty(clean: Path, out: Path, share: float, seed: int = 0, shard_samples: int = SHARD_SAMPLES) -> Path:
+def write_dirty(
+    clean: Path,
+    out: Path,
+    share: float,
+    seed: int = 0,
+    shard_samples: int = SHARD_SAMPLES,
+    kinds: Sequence[str] = KINDS,
+) -> Path:
     """Damage a share of the clips of a set, as many of each kind as of the others.
 
     Args:
@@ -35,6 +43,7 @@ def write_dirty(clean: Path, out: Path, share: float, seed: int = 0, shard_sampl
         share: Of clips that are damaged, 0...1.
         seed: Of which, how, and with whose sound or picture.
         shard_samples: Clips in each tar.
+        kinds: Of damage.
 
     Raises:
         ShardError: There are too few clips to take sound and picture from another.
@@ -44,8 +53,8 @@ def write_dirty(clean: Path, out: Path, share: float, seed: int = 0, shard_sampl
         raise ShardError(f"{clean} holds {len(whole)} clip; damage needs the sound and picture of another")
     draw = random.Random(seed)
     order = draw.sample(range(len(whole)), len(whole))
-    kinds = {number: KINDS[turn % len(KINDS)] for turn, number in enumerate(order[: round(share * len(whole))])}
-    write_shards(_damaged(whole, kinds, draw), out, shard_samples)
+    spoilt = {number: kinds[turn % len(kinds)] for turn, number in enumerate(order[: round(share * len(whole))])}
+    write_shards(_damaged(whole, spoilt, draw), out, shard_samples)
     return out
 
 
@@ -70,7 +79,7 @@ def damaged(clip: Clip, kind: str, other: Clip, draw: random.Random) -> Clip:
         draw: Chooses shifts.
     """
     frames, sound, early = clip.frames, clip.audio, 0
-    length = len(frames) if kind in ("shifted", "shifted far", "silence", "still face") else min(
+    length = len(frames) if kind in (*SHIFTS, "silence", "still face") else min(
         len(frames), len(other.frames)
     )  # fmt: skip
     frames, sound = frames[:length], sound[: length * clock.SAMPLES_PER_FRAME]
@@ -86,7 +95,7 @@ def damaged(clip: Clip, kind: str, other: Clip, draw: random.Random) -> Clip:
     elif kind == "still face":
         frames = np.repeat(frames[length // 2][None], length, axis=0)
     else:
-        early = draw.choice((-1, 1)) * draw.randint(*(SHIFTS if kind == "shifted" else FAR))
+        early = draw.choice((-1, 1)) * draw.randint(*SHIFTS[kind])
     meta = clip.meta | {"seconds": clock.seconds(length), "damage": kind, "damage_frames": early}
     return moved(replace(clip, frames=frames, audio=sound.astype(np.float32), meta=meta), -early)
 
