@@ -14,7 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import CheckpointError, load
-from avsync.training.rounds import can_judge, run_rounds
+from avsync.training.rounds import can_judge, run_rounds, shared
 
 # Lightning advertises, and warns about its own use of torch
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
@@ -25,11 +25,11 @@ def train(cfg: DictConfig) -> dict[str, float]:
     """Run what ``cfg`` describes, once or in rounds that clean the training clips."""
     if cfg.rounds == 1 or not cfg.train:
         return train_once(cfg)
-    can_judge(cfg.model._target_, cfg.data.train)
-    fixed = {"model": OmegaConf.to_container(cfg.model, resolve=True), "data": cfg.data.train, "seed": cfg.seed}
+    can_judge(cfg.model._target_)
     return run_rounds(
         lambda changes, weights: train_once(OmegaConf.merge(cfg, changes), weights), cfg.rounds, Path(cfg.paths.run),
-        shards=Path(cfg.data.train), judge=instantiate(cfg.filter), settings=fixed, scratch=cfg.rounds_from_scratch,
+        shards=cfg.data.train, judge=instantiate(cfg.filter), scratch=cfg.rounds_from_scratch,
+        settings=shared(OmegaConf.to_container(cfg, resolve=True)),
     )  # fmt: skip
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from avsync import cli
 from avsync.alignment.filter import Filter
+from avsync.alignment.verdicts import draw_line
 from avsync.data.dirty import write_dirty
 from avsync.data.shards import ShardError, read_clips, write_shards
 from avsync.data.verdicts import read_table
 from avsync.errors import AvsyncError
+from avsync.evaluation import verdict_page
 from mouths import draw_mouth, encoded, write_mouths
 
 JUDGE = Filter(workers=1, progress=False)
@@ -30,6 +32,14 @@ def clean(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dirty(clean, tmp_path_factory):
     return write_dirty(clean, tmp_path_factory.mktemp("dirty"), 16 / 42, shard_samples=14)
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory):
+    """Other clips in shards of the same names."""
+    root = tmp_path_factory.mktemp("more")
+    clean = write_mouths(root / "clean", range(700, 716), seconds=2.4, shard_samples=14)
+    return write_dirty(clean, root / "dirty", 1 / 2, seed=3, shard_samples=14)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +77,29 @@ def test_the_shifted_are_corrected_when_that_is_asked_for(dirty, checkpoint, tmp
     assert corrected == {key: m["damage_frames"] for key, m in truth.items() if m["damage"] in FOUND}
 
 
+def test_several_folders_are_one_set(dirty, more, checkpoint, judged, tmp_path, capsys):
+    """Scores are those of each folder alone, the line is one, and shards of the same name stay apart."""
+    both = JUDGE([dirty, more], checkpoint, tmp_path / "scores")
+    alone = JUDGE(more, checkpoint, tmp_path / "scores")  # nothing new to score
+    assert len(list((tmp_path / "scores").iterdir())) == 3 + 2
+    assert [row["key"] for row in both.rows] == [clip.key for folder in (dirty, more) for clip in read_clips(folder)]
+    assert [row["shard"] for row in both.rows[40:44]] == [str(dirty / "shards" / "000002.tar")] * 2 + [
+        str(more / "shards" / "000000.tar")
+    ] * 2
+    for one, other in zip(both.rows, judged.rows + alone.rows, strict=True):
+        assert one["score"] == other["score"] or np.isnan(one["score"]) and np.isnan(other["score"])
+    assert both.line == draw_line(both.rows) and both.line not in (judged.line, alone.line)
+
+    out, page = tmp_path / "t.parquet", tmp_path / "t.html"
+    given = ["filter", dirty, more, "--checkpoint", checkpoint, "--out", out, "--report", page, "--workers", "1"]
+    assert cli.main(list(map(str, given))) == 0 and "58 clips" in capsys.readouterr().out
+    rows, about = read_table(out)
+    assert [row["verdict"] for row in rows] == [row["verdict"] for row in both.rows]
+    assert about["shards"] == [str(dirty), str(more)]
+    assert page.read_text().count("data:image/png") == sum(row["verdict"] == "drop" for row in rows)
+    assert any(row["verdict"] == "drop" for row in rows[42:])
+
+
 def test_the_command_writes_the_table_and_the_page(dirty, checkpoint, judged, tmp_path, capsys):
     out, page = tmp_path / "table.parquet", tmp_path / "page.html"
     given = ["filter", dirty, "--checkpoint", checkpoint, "--out", out, "--report", page, "--workers", "1"]
@@ -82,6 +115,14 @@ def test_the_command_writes_the_table_and_the_page(dirty, checkpoint, judged, tm
     assert text.count("data:image/png") == dropped and "<svg" in text and 'src="http' not in text
     assert cli.main(["filter", str(tmp_path), "--checkpoint", str(checkpoint), "--out", str(out)]) == 2
     assert "data_prep/prepare.py" in capsys.readouterr().err
+
+
+def test_a_set_of_silence_has_a_page_that_says_so(checkpoint, tmp_path):
+    clips = [draw_mouth(seed, 1.0) for seed in range(3)]
+    write_shards((encoded(replace(clip, audio=0 * clip.audio)) for clip in clips), tmp_path / "set")
+    judged = JUDGE(tmp_path / "set", checkpoint, tmp_path / "scores")
+    verdict_page.write_verdict_page(tmp_path / "page.html", judged)
+    assert "3 dropped (silence 3)" in (tmp_path / "page.html").read_text()
 
 
 @pytest.mark.slow
@@ -133,11 +174,14 @@ def test_small_shards_take_the_next_ones_for_company(checkpoint, tmp_path):
     assert [row["verdict"] for row in rows] == ["keep"] * 5 and all(row["wrong"] for row in rows)
 
 
-def test_a_key_twice_is_refused(checkpoint, tmp_path):
+def test_a_key_twice_is_refused_before_work(clean, dirty, checkpoint, tmp_path):
     clip = encoded(draw_mouth(1, 1.0))
     write_shards([clip, clip | {"__key__": "other"}, clip], tmp_path / "set", 1)
-    with pytest.raises(ShardError, match="mouth0001 twice"):
+    with pytest.raises(ShardError, match=r"mouth0001 is in .*000000\.tar and in .*000002\.tar"):
         JUDGE(tmp_path / "set", checkpoint, tmp_path / "scores")
+    with pytest.raises(ShardError, match=f"mouth0500 is in {clean}.* and in {dirty}"):
+        JUDGE([clean, dirty], checkpoint, tmp_path / "scores")
+    assert not (tmp_path / "scores").exists()
 
 
 def test_errors_come_before_work(dirty, tmp_path):

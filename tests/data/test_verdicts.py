@@ -33,7 +33,7 @@ def table(path, dropped=(), corrected=(), keys=range(16)):
 
 def loader(folder, verdicts, **changes):
     settings = dict(segment=1.0, segments_per_clip=2, batch_size=4, workers=0, shuffle=8, verdicts=verdicts) | changes
-    return ClipsDataModule(folder, folder, folder, **settings).train_dataloader()
+    return ClipsDataModule(folder, "no val", "no test", **settings).train_dataloader()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -48,6 +48,15 @@ def test_what_is_dropped_is_never_seen_and_does_not_count(folder, tmp_path, work
 def test_a_whole_shard_may_be_dropped(folder, tmp_path):
     batches = loader(folder, table(tmp_path / "t.parquet", dropped=range(4)))
     assert sum(len(batch["key"]) for batch in batches) == 24
+
+
+def test_a_table_of_several_folders_is_applied_to_all(folder, tmp_path):
+    write_shards((encoded(draw_mouth(seed, 2.0)) for seed in range(16, 24)), tmp_path / "more", 4)
+    verdicts = table(tmp_path / "t.parquet", dropped={0, 1, 17, 23}, keys=range(24))
+    batches = loader([folder, tmp_path / "more"], verdicts)
+    assert len(batches) == (24 - 4) * 2 // 4
+    seen = set(itertools.chain.from_iterable(batch["key"] for _ in range(6) for batch in batches))
+    assert seen == {f"mouth{n:04d}" for n in range(24) if n not in {0, 1, 17, 23}}
 
 
 def matched(clip):

@@ -1,6 +1,6 @@
 """Score every clip of a set, shard by shard, on all processes and devices, and divide the good from the bad.
 
-shard ─► SCORES/<shard>.parquet     written whole; reused while shard, network and settings are the same
+shard ─► SCORES/<shard>-<content>.parquet     written whole; reused while shard, network and settings are the same
 all   ─► the line between good and bad ─► verdicts ─► one table
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from torch import nn
 from avsync.alignment.scores import WRONG_KEPT, WRONG_WINDOWS, embed, score
 from avsync.alignment.verdicts import Line, draw_line, judge
 from avsync.data.engine import Crash, run_all
-from avsync.data.shards import ShardError, decode_sample, read_index, verified_shards
+from avsync.data.shards import ShardError, decode_sample, paths, read_index, verified_shards
 from avsync.data.verdicts import read_table, write_table
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import load_syncnet
@@ -32,7 +34,7 @@ from avsync.models.checkpoints import load_syncnet
 VERSION = 1
 """Raised whenever the same clips would get other scores."""
 COMPANY = 8
-"""Other clips whose sound a clip is held against, at least; a smaller shard takes the next ones along."""
+"""Other clips whose sound a clip is held against, at least; a smaller shard takes the next ones of its folder along."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Judged:
     """A set with a verdict on every clip.
 
     Attributes:
-        rows: In the order of the shards: the table's columns, and ``wrong`` and ``wrong_best``.
+        rows: In the order of folders and shards: the table's columns, and ``wrong`` and ``wrong_best``.
         line: What divides them.
-        about: What they were judged by.
+        about: ``shards``, the folders, and what they were judged by.
     """
 
     rows: list[dict[str, Any]]
@@ -73,11 +75,11 @@ class Filter:
     devices: tuple[str, ...] | None = None
     progress: bool = True
 
-    def __call__(self, folder: Path, checkpoint: Path, scores: Path) -> Judged:
-        """Judge every clip of ``folder``.
+    def __call__(self, folders: str | Path | Sequence[str | Path], checkpoint: Path, scores: Path) -> Judged:
+        """Judge every clip of a set, with one line through all of it.
 
         Args:
-            folder: Of shards.
+            folders: Of shards, one or several.
             checkpoint: Any SyncNet of avsync's.
             scores: Folder for the scores of each shard; what is there of a run that was killed is not made again.
 
@@ -85,44 +87,43 @@ class Filter:
             ShardError: Missing or damaged shards, or a key that occurs twice.
             CheckpointError: It cannot be used.
         """
-        network = fingerprint(load_syncnet(checkpoint)[0])
-        parts = self._parts(folder, checkpoint, network, scores)
-        missing = {part.name: part for part in parts if not part.done()}
+        network, devices = fingerprint(load_syncnet(checkpoint)[0]), cycle(self._devices())
+        parts = [
+            part for folder in paths(folders) for part in self._parts(folder, checkpoint, network, scores, devices)
+        ]
+        _each_key_once(part.shards[0] for part in parts)
+        missing = {part.shards[0]: part for part in parts if not part.path.is_file()}
         scores.mkdir(parents=True, exist_ok=True)
         workers = min(self._workers(), max(1, len(missing)))
         threads = torch.get_num_threads()
         done = run_all(_score_shard, missing, workers=workers) if missing else iter(())
         console = Console(stderr=True)
-        for name, result in track(done, "scoring", len(missing), console=console, transient=True,
-                                  disable=not (self.progress and console.is_terminal)):  # fmt: skip
+        for shard, result in track(done, "scoring", len(missing), console=console, transient=True,
+                                   disable=not (self.progress and console.is_terminal)):  # fmt: skip
             if isinstance(result, Crash):
-                raise AvsyncError(f"{folder}/shards/{name}: {result}")
+                raise AvsyncError(f"{shard}: {result}")
         torch.set_num_threads(threads)  # a single worker is this process
-        rows = [row for part in parts for row in read_table(part.path)[0]]
-        twice = [key for key, times in Counter(row["key"] for row in rows).items() if times > 1]
-        if twice:
-            raise ShardError(f"{folder} holds the key {twice[0]} twice, and verdicts go by key; prepare it again")
+        rows = [{"shard": part.shards[0], **row} for part in parts for row in read_table(part.path)[0]]
         line = draw_line(rows)
         for row in rows:
             row["verdict"], row["reason"] = judge(row, line, self.correct)
-        return Judged(rows, line, {"shards": str(folder), "checkpoint": str(checkpoint), "network": network})
+        by = {"checkpoint": str(checkpoint), "network": network, "search": self.search, "correct": self.correct}
+        return Judged(rows, line, {"shards": list(map(str, paths(folders))), **by})
 
-    def _parts(self, folder: Path, checkpoint: Path, network: str, scores: Path) -> list[_Part]:
-        paths, index, devices = verified_shards(folder), read_index(folder), self._devices()
-        parts = []
+    def _parts(
+        self, folder: Path, checkpoint: Path, network: str, scores: Path, devices: Iterator[str]
+    ) -> Iterator[_Part]:
+        urls, index = verified_shards(folder), read_index(folder)
         for number, row in enumerate(index):
             company = [number]
             while sum(index[k]["samples"] for k in company) <= COMPANY and len(company) < len(index):
                 company.append((company[-1] + 1) % len(index))
             told = [VERSION, network, self.search, WRONG_WINDOWS, WRONG_KEPT, *(index[k]["sha256"] for k in company)]
             content = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-            shards = tuple(paths[k] for k in company)
-            device = devices[number % len(devices)]
-            path = scores / f"{Path(row['name']).stem}.parquet"
-            parts.append(
-                _Part(row["name"], shards, row["samples"], checkpoint, network, device, self.search, path, content)
-            )
-        return parts
+            shards = tuple(urls[k] for k in company)
+            # shards of different folders have the same names
+            path = scores / f"{Path(row['name']).stem}-{content[:16]}.parquet"
+            yield _Part(shards, row["samples"], checkpoint, network, next(devices), self.search, path)
 
     def _devices(self) -> tuple[str, ...]:
         found = tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
@@ -139,7 +140,6 @@ class Filter:
 class _Part:
     """The scores of one shard: of its first ``samples`` clips, those of other shards are company."""
 
-    name: str
     shards: tuple[str, ...]
     samples: int
     checkpoint: Path
@@ -147,10 +147,21 @@ class _Part:
     device: str
     search: int
     path: Path
-    content: str
 
-    def done(self) -> bool:
-        return self.path.is_file() and read_table(self.path)[1].get("content") == self.content
+
+def _each_key_once(shards: Iterable[str]) -> None:
+    """Told by the shards' lists of members: before anything is scored."""
+    holder: dict[str, str] = {}
+    for shard in shards:
+        with tarfile.open(shard) as tar:
+            keys = [name.partition(".")[0] for name in tar.getnames() if name.endswith(".json")]
+        for key in keys:
+            if key in holder:
+                raise ShardError(
+                    f"the key {key} is in {holder[key]} and in {shard}, and verdicts go by key; "
+                    "prepare one of them again, from a source of another name"
+                )
+            holder[key] = shard
 
 
 def _score_shard(part: _Part) -> None:
@@ -161,8 +172,8 @@ def _score_shard(part: _Part) -> None:
     rows = []
     for number, clip in enumerate(clips[: part.samples]):
         others = clips[number + 1 :] + clips[:number]
-        rows.append({"shard": part.name, **score(clip, others, part.search)})
-    write_table(part.path, rows, {"content": part.content})
+        rows.append(score(clip, others, part.search))
+    write_table(part.path, rows)
 
 
 @cache

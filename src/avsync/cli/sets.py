@@ -20,7 +20,7 @@ def add(verbs: Any) -> None:
     verify.set_defaults(run=_verify)
 
     filter_ = verbs.add_parser("filter", help="find the clips of prepared shards whose sound does not match")
-    filter_.add_argument("folder", metavar="SHARDS", help="a folder that data_prep/prepare.py wrote")
+    filter_.add_argument("folders", nargs="+", metavar="SHARDS", help="folders that data_prep/prepare.py wrote")
     filter_.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
     filter_.add_argument("--out", required=True, metavar="TABLE.parquet", help="for data.verdicts=TABLE.parquet")
     filter_.add_argument("--correct", type=int, default=0, metavar="N", help="correct shifts of up to N frames")
@@ -66,13 +66,13 @@ def _filter(options: argparse.Namespace) -> int:
     from avsync.evaluation.verdict_page import write_verdict_page
     from avsync.models import shipped
 
-    folder, out = Path(options.folder), Path(options.out)
+    out = Path(options.out)
     checkpoint = shipped.find(options.checkpoint or default_checkpoint())
     devices = tuple(options.devices) if options.devices else None
     judge = Filter(options.search, options.correct, options.workers, devices)
-    judged = judge(folder, checkpoint, out.with_suffix(".scores"))
+    judged = judge(options.folders, checkpoint, out.with_suffix(".scores"))
     if options.report:
-        write_verdict_page(Path(options.report), judged, folder)
+        write_verdict_page(Path(options.report), judged)
     judged.save(out)
     print(f"checkpoint: {checkpoint}\n{out}: {summary(judged.rows)}")
     return 0

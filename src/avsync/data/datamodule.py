@@ -26,11 +26,10 @@ from avsync.data.loading import (
     full_batches,
     loader,
     own_random,
-    paths,
     ranks,
 )
 from avsync.data.outline import bands, tiles
-from avsync.data.shards import Clip, decode_sample, verified_shards
+from avsync.data.shards import Clip, decode_sample, paths, verified_shards
 from avsync.data.speech import speech_share
 from avsync.data.verdicts import Verdicts
 

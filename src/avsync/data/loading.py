@@ -7,7 +7,7 @@ training goes on with the clips and draws it would have seen.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -89,11 +89,6 @@ def own_random(seed: int, visit: int) -> random.Random:
     """Randomness of its own for each rank, worker and pass over a pipeline."""
     rank, _, worker, _ = pytorch_worker_info()
     return random.Random(f"{seed}/{visit}/{rank}/{worker}")
-
-
-def paths(folders: str | Path | Sequence[str | Path]) -> list[Path]:
-    """One folder of shards or several."""
-    return [Path(folder) for folder in ([folders] if isinstance(folders, str | Path) else folders)]
 
 
 def clips_in(folders: Iterable[Path]) -> int:

@@ -24,11 +24,10 @@ from avsync.data.loading import (
     clips_in,
     full_batches,
     loader,
-    paths,
     ranks,
 )
 from avsync.data.scene import EvenInstants, RandomInstants, SceneReader, Scenes, read_labels, stack_scenes
-from avsync.data.shards import ShardError, verified_shards
+from avsync.data.shards import ShardError, paths, verified_shards
 from avsync.errors import AvsyncError
 
 MEMORY = Path("/proc/meminfo")

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -32,34 +33,46 @@ from avsync.media.atomic import whole_file
 
 TABLE = "verdicts.parquet"
 LEFT = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "curves.npz", "report.html", "verdicts.html", TABLE,
-        "metrics.json")  # fmt: skip
+        "config.yaml", "metrics.json")  # fmt: skip
 """What the last round leaves in the run's own folder, in this order: metrics.json says that the run is complete."""
+
+SHARED = ("model", "seed", "data.train", "data.augment", "filter.search", "filter.correct", "rounds_from_scratch")
+"""Settings that all rounds of a run have to share; how long, and on how many processes and devices, may change."""
 
 Train = Callable[[dict[str, Any], Path | None], object]
 """Trains and evaluates with changes to the config; starts from the weights of a checkpoint, or anew."""
 
 
-def can_judge(training: str, shards: object) -> None:
+def can_judge(training: str) -> None:
     """Refuse what no rounds can be made of.
 
     Args:
         training: The class that trains, by its name.
-        shards: Folder of the training shards.
 
     Raises:
-        AvsyncError: The network finds no offsets by which clips are judged, or there are several folders.
+        AvsyncError: The network finds no offsets by which clips are judged.
     """
     if not training.startswith("avsync.training.syncnet."):
         raise AvsyncError(
             f"rounds judge clips by the offsets that a SyncNet finds, and {training.rsplit('.', 1)[-1]} trains none; "
             "give rounds=1 or model=syncnet"
         )
-    if not isinstance(shards, str):
-        raise AvsyncError("rounds judge one folder of shards, data.train names several; prepare them into one")
+
+
+def shared(config: Any) -> dict[str, Any]:
+    """What all rounds of a run have to share, by name, out of its resolved config as a plain dict."""
+    return {name: reduce(lambda part, word: part.get(word), name.split("."), config) for name in SHARED}
 
 
 def run_rounds(
-    train: Train, number: int, run: Path, *, shards: Path, judge: Filter, settings: dict[str, Any], scratch: bool = True
+    train: Train,
+    number: int,
+    run: Path,
+    *,
+    shards: str | Path | Sequence[str | Path],
+    judge: Filter,
+    settings: dict[str, Any],
+    scratch: bool = True,
 ) -> dict[str, float]:
     """The rounds of a run that are not finished yet. Called again on the same folder it goes on where it was killed.
 
@@ -67,9 +80,9 @@ def run_rounds(
         train: One training with its evaluation.
         number: Of rounds.
         run: Its folder.
-        shards: Folder of the training shards.
+        shards: Folder of the training shards, or several.
         judge: Gives the verdicts.
-        settings: Plain values which all rounds of a run have to share.
+        settings: Plain values by name which all rounds of a run have to share; see :func:`shared`.
         scratch: Train every round anew; otherwise from the weights of the round before.
 
     Returns:
@@ -100,13 +113,13 @@ def run_rounds(
     return json.loads((before / "metrics.json").read_text())
 
 
-def _judge(judge: Filter, shards: Path, folder: Path, turn: int) -> None:
+def _judge(judge: Filter, shards: str | Path | Sequence[str | Path], folder: Path, turn: int) -> None:
     judged = judge(shards, folder / "checkpoints" / "best.ckpt", folder / "scores")
-    write_verdict_page(folder / "verdicts.html", judged, shards)
+    write_verdict_page(folder / "verdicts.html", judged)
     if all(row["verdict"] == DROP for row in judged.rows):  # unfinished: the same run may go on for more epochs
         raise AvsyncError(
-            f"round {turn} found no clip in {shards} whose sound matches better than that of others; see "
-            f"{folder / 'verdicts.html'}, and train longer (trainer.max_epochs) or look at the shards"
+            f"round {turn} found no clip in {', '.join(judged.about['shards'])} whose sound matches better than that "
+            f"of others; see {folder / 'verdicts.html'}, and train longer (trainer.max_epochs) or look at the shards"
         )
     judged.save(folder / TABLE)
     Console().print(f"round {turn}: {summary(judged.rows)}; see {folder / 'verdicts.html'}")
