@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -115,6 +116,21 @@ def test_the_command_writes_the_table_and_the_page(dirty, checkpoint, judged, tm
     assert text.count("data:image/png") == dropped and "<svg" in text and 'src="http' not in text
     assert cli.main(["filter", str(tmp_path), "--checkpoint", str(checkpoint), "--out", str(out)]) == 2
     assert "data_prep/prepare.py" in capsys.readouterr().err
+
+
+def test_every_clip_that_was_measured_is_in_each_plot(judged, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(verdict_page, "svg", lambda figure, caption: figures.append(figure) or "")
+    verdict_page.write_verdict_page(tmp_path / "page.html", judged)
+    measured = [row for row in judged.rows if np.isfinite(row["confidence"])]
+    offset, *others = figures[1].axes
+    bars = Counter()
+    for bar in offset.patches:
+        bars[round(bar.get_x() + bar.get_width() / 2)] += bar.get_height()
+    assert +bars == Counter(row["offset"] for row in measured) and set(bars) == set(range(-15, 16))
+    assert len(others) == 2
+    for axes in others:
+        assert sum(bar.get_height() for bar in axes.patches) == len(measured)
 
 
 def test_a_set_of_silence_has_a_page_that_says_so(checkpoint, tmp_path):

@@ -1,4 +1,4 @@
-"""What a filter found, as one page: scores with the line between them, the dropped."""
+"""What a filter found, as one page: scores with the line between them, offsets, confidences, distances, the dropped."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def write_verdict_page(path: Path, judged: Judged) -> None:
         f"{line.mixture.share:.0%} of those with sound and motion. {line.false_keep:.1%} of wrong pairings "
         "lie above it.</p>",
         _scores(judged),
+        "<h2>Offset, confidence, distance</h2>",
+        _measured(judged),
         "<h2>Dropped and corrected</h2>",
         '<div class="grid">' + "".join(_figure(row, strips[key]) for key, row in shown.items()) + "</div>",
     ]
@@ -75,6 +77,23 @@ def _scores(judged: Judged) -> str:
     best.set_xlabel("score at the best offset")
     _legend(figure, scores)
     return svg(figure, "Scores of the set and of wrong pairings of the same size; dashed: the lines.")
+
+
+def _measured(judged: Judged) -> str:
+    """Offset, confidence and distance of the clips that have any: those with sound."""
+    rows, search = [row for row in judged.rows if np.isfinite(row["confidence"])], judged.about["search"]
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    axes = figure.subplot_mosaic([["offset", "offset"], ["confidence", "distance"]])
+    _stack(axes["offset"], rows, "offset", np.arange(-search - 0.5, search + 1), rwidth=0.8, log=True)
+    axes["offset"].set_ylim(bottom=0.6)
+    axes["offset"].yaxis.set_major_formatter("{x:g}")
+    _legend(figure, axes["offset"])
+    axes["offset"].set_xlabel("best offset in frames; positive: the audio is early")
+    for name, said in (("confidence", "confidence"), ("distance", "distance at offset 0")):
+        values = np.concatenate([*_groups(rows, name).values(), []])
+        _stack(axes[name], rows, name, np.histogram_bin_edges(values, 60))
+        axes[name].set_xlabel(said)
+    return svg(figure, "What was measured of each clip that has sound. Offsets are counted on a logarithmic scale.")
 
 
 def _stack(axes: Axes, rows: list[dict[str, Any]], name: str, edges: np.ndarray, **look: Any) -> None:
