@@ -56,6 +56,17 @@ def test_a_second_run_reuses_the_data(talker_run, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file()} == before
 
 
+def test_smoke_does_every_part_once(tmp_path):
+    done = run_python("train.py", "debug=smoke", f"paths.data={tmp_path}/data", f"paths.runs={tmp_path}/runs")
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    assert json.loads((run / "metrics.json").read_text())["test/clips"] == 2
+    assert (run / "report.html").is_file() and (run / "checkpoints" / "best.ckpt").is_file()
+    summaries = tmp_path.glob("data/smoke/prepared/*/summary.json")
+    prepared = {path.parent.name: json.loads(path.read_text())["sources"] for path in summaries}
+    assert prepared == {"train": 8, "val": 2, "test": 2}
+
+
 @pytest.fixture(scope="module")
 def talker(tmp_path_factory):
     """A video of somebody the network never saw."""
