@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -45,4 +46,4 @@ def given() -> tuple[list[str], list[str]]:
 def origin() -> str:
     """The command and the commit, for the first line of a page."""
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return f"`python {' '.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}"
+    return f"`python {shlex.join(sys.argv)}` at commit {git.stdout.strip() or 'unknown'}"
