@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from avsync.errors import AvsyncError
-from avsync.models.checkpoints import CheckpointError, load
+from avsync.models.checkpoints import CheckpointError
 from avsync.training.rounds import can_judge, run_rounds, shared
 
 # Lightning advertises, and warns about its own use of torch
@@ -27,13 +27,13 @@ def train(cfg: DictConfig) -> dict[str, float]:
         return train_once(cfg)
     can_judge(cfg.model._target_)
     return run_rounds(
-        lambda changes, weights: train_once(OmegaConf.merge(cfg, changes), weights), cfg.rounds, Path(cfg.paths.run),
+        lambda changes: train_once(OmegaConf.merge(cfg, changes)), cfg.rounds, Path(cfg.paths.run),
         shards=cfg.data.train, judge=instantiate(cfg.filter), scratch=cfg.rounds_from_scratch,
         settings=shared(OmegaConf.to_container(cfg, resolve=True)),
     )  # fmt: skip
 
 
-def train_once(cfg: DictConfig | ListConfig, weights: Path | None = None) -> dict[str, float]:
+def train_once(cfg: DictConfig | ListConfig) -> dict[str, float]:
     """Train and evaluate; the run's folder then holds config.yaml, checkpoints, metrics.json and report.html."""
     run = Path(cfg.paths.run)
     run.mkdir(parents=True, exist_ok=True)
@@ -43,8 +43,6 @@ def train_once(cfg: DictConfig | ListConfig, weights: Path | None = None) -> dic
     data = instantiate(cfg.data)
     module = instantiate(cfg.model)
     module.net_config = OmegaConf.to_container(cfg.model.net, resolve=True)  # a plain dict, for the checkpoint
-    if weights:
-        module.net.load_state_dict(load(weights)[0].state_dict())
     callbacks = list(instantiate(cfg.callbacks).values())
     trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=instantiate(cfg.logger))
     evaluation = instantiate(cfg.evaluation)

@@ -62,7 +62,7 @@ def test_smoke_does_every_part_once(tmp_path):
     (run,) = (tmp_path / "runs").iterdir()
     assert json.loads((run / "metrics.json").read_text())["test/clips"] == 2
     assert (run / "report.html").is_file() and (run / "checkpoints" / "best.ckpt").is_file()
-    summaries = tmp_path.glob("data/smoke/prepared/*/summary.json")
+    summaries = tmp_path.glob("data/smoke/synthetic_talkers/prepared/*/summary.json")
     prepared = {path.parent.name: json.loads(path.read_text())["sources"] for path in summaries}
     assert prepared == {"train": 8, "val": 2, "test": 2}
 

@@ -100,6 +100,7 @@ def test_the_newest_checkpoint_is_found(mouth_run):
     ("overrides", "words"),
     [
         (["data=shards", "data.train=/nowhere", "data.val=/nowhere", "data.test=/nowhere"], "data_prep/prepare.py"),
+        (["debug=smoke", "data=shards", "data.train=x", "data.val=x", "data.test=x"], "data=synthetic_talkers"),
         (["train=false", "data=shards", "data.train=x", "data.val=x", "data.test=x"], "checkpoint="),
     ],
 )

@@ -35,8 +35,8 @@ class Training:
     def __init__(self, mouth_run):
         self.left, self.asked, self.dies = mouth_run, [], None
 
-    def __call__(self, changes, weights):
-        self.asked.append((changes, weights))
+    def __call__(self, changes):
+        self.asked.append(changes)
         folder = Path(changes["paths"]["run"])
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         shutil.copy(self.left / "checkpoints" / "last.ckpt", folder / "checkpoints" / "last.ckpt")
@@ -66,8 +66,8 @@ def test_each_round_leaves_its_folder_and_the_last_one_the_run(training, shards,
             assert (tmp_path / name).read_bytes() == (tmp_path / "round_2" / name).read_bytes(), name
     assert "config.yaml" in LEFT and LEFT[-1] == "metrics.json"  # which says that the run is complete
     assert metrics == json.loads((tmp_path / "metrics.json").read_text())
-    first, second = (changes for changes, _ in training.asked)
-    assert "data" not in first and "checkpoint" not in first
+    first, second = training.asked
+    assert "data" not in first and "checkpoint" not in first and "model" not in {**first, **second}
     assert second["data"]["verdicts"] == str(tmp_path / "round_1" / "verdicts.parquet") and second["checkpoint"] is None
     assert len(read_table(tmp_path / "round_2" / "verdicts.parquet")[0]) == 12  # the dropped ones too
 
@@ -78,10 +78,10 @@ def test_a_round_that_was_interrupted_goes_on_and_finished_ones_are_not_repeated
         rounds(training, shards, tmp_path)
     assert (tmp_path / "round_1" / "verdicts.parquet").is_file() and not (tmp_path / "metrics.json").exists()
     rounds(training, shards, tmp_path)
-    assert [changes["paths"]["run"] for changes, _ in training.asked] == [
+    assert [changes["paths"]["run"] for changes in training.asked] == [
         str(tmp_path / "round_1"), str(tmp_path / "round_2"), str(tmp_path / "round_2")
     ]  # fmt: skip
-    assert training.asked[2][0]["checkpoint"] == str(tmp_path / "round_2" / "checkpoints" / "last.ckpt")
+    assert training.asked[2]["checkpoint"] == str(tmp_path / "round_2" / "checkpoints" / "last.ckpt")
     rounds(training, shards, tmp_path)
     assert len(training.asked) == 3
     rounds(training, shards, tmp_path, number=3)  # and one more
@@ -98,7 +98,8 @@ def test_several_folders_are_judged_as_one_set(training, shards, tmp_path):
 
 def test_weights_go_on_when_that_is_asked_for(training, shards, tmp_path):
     rounds(training, shards, tmp_path, scratch=False)
-    assert [weights for _, weights in training.asked] == [None, tmp_path / "round_1" / "checkpoints" / "best.ckpt"]
+    best = str(tmp_path / "round_1" / "checkpoints" / "best.ckpt")
+    assert [changes.get("model") for changes in training.asked] == [None, {"init_from": best, "init_parts": []}]
 
 
 def test_rounds_of_another_kind_are_not_mixed(training, shards, tmp_path):
@@ -143,7 +144,8 @@ def test_a_run_in_rounds_is_killed_and_goes_on(shards, mouth_data, mouth_run, tm
     start = mouth_run / "checkpoints" / "last.ckpt"  # a network that knows mouths: the first round has one epoch to go
     # ... and the second goes on with its weights: a few steps from nothing teach no network to judge
     command = [sys.executable, "train.py", *data, "rounds=2", "rounds_from_scratch=false", "trainer.max_epochs=7",
-               f"checkpoint={start}", f"hydra.run.dir={run}", "filter.workers=1"]  # fmt: skip
+               f"checkpoint={start}", f"model.init_from={start}", f"hydra.run.dir={run}",
+               "filter.workers=1"]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 200
     while not (run / "round_2" / "config.yaml").exists() and time.monotonic() < until and process.poll() is None:
@@ -156,6 +158,7 @@ def test_a_run_in_rounds_is_killed_and_goes_on(shards, mouth_data, mouth_run, tm
     assert done.returncode == 0, done.stderr
     assert first.stat().st_mtime_ns == stamp and (run / "metrics.json").is_file()
     assert (run / "config.yaml").read_bytes() == (run / "round_2" / "config.yaml").read_bytes()
+    assert f"init_from: {run}/round_1/checkpoints/best.ckpt" in (run / "config.yaml").read_text()
     assert len(read_table(run / "verdicts.parquet")[0]) == 12 + 6
 
 

@@ -18,6 +18,7 @@ from torch.utils.data import IterableDataset
 from webdataset.utils import pytorch_worker_info
 
 from avsync.data.shards import ShardError, read_index
+from avsync.errors import AvsyncError
 
 
 class ShuffledShards(IterableDataset):
@@ -168,7 +169,16 @@ class ShardsDataModule(pl.LightningDataModule):
         self.begun = state_dict["batches"]
 
     def prepare_data(self) -> None:
-        """Make the data where it is missing."""
+        """Make the data where it is missing.
+
+        Raises:
+            AvsyncError: There are settings for drawing, of debug=smoke or data.make, and nothing that draws.
+        """
+        if self.make is not None and not callable(self.make):
+            raise AvsyncError(
+                f"this data= draws nothing, but was told how to: {', '.join(self.make)}; debug=smoke and data.make go "
+                "with data=synthetic_talkers or synthetic_events"
+            )
         if self.make is not None:
             self.make()
 

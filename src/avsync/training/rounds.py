@@ -39,8 +39,8 @@ LEFT = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "curves.npz", "report.
 SHARED = ("model", "seed", "data.train", "data.augment", "filter.search", "filter.correct", "rounds_from_scratch")
 """Settings that all rounds of a run have to share; how long, and on how many processes and devices, may change."""
 
-Train = Callable[[dict[str, Any], Path | None], object]
-"""Trains and evaluates with changes to the config; starts from the weights of a checkpoint, or anew."""
+Train = Callable[[dict[str, Any]], object]
+"""Trains and evaluates with changes to the config."""
 
 
 def can_judge(training: str) -> None:
@@ -100,9 +100,11 @@ def run_rounds(
             changes: dict[str, Any] = {"paths": {"run": str(folder)}, "rounds": 1}
             if before is not None:
                 changes["data"] = {"verdicts": str(before / TABLE)}
+                if not scratch:
+                    changes["model"] = {"init_from": str(before / "checkpoints" / "best.ckpt"), "init_parts": []}
             if before is not None or last.is_file():
                 changes["checkpoint"] = str(last) if last.is_file() else None
-            train(changes, None if scratch or before is None else before / "checkpoints" / "best.ckpt")
+            train(changes)
             if _first():
                 _judge(judge, shards, folder, turn)
         _together()
