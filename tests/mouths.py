@@ -9,7 +9,7 @@ import numpy as np
 
 from avsync import clock
 from avsync.data.shards import Clip, write_shards
-from avsync.media.write import encode_flac, encode_video
+from avsync.media.write import encode_flac, encode_video, write_video
 
 
 def draw_mouth(seed: int, seconds: float = 4.0, size: int = 96) -> Clip:
@@ -31,6 +31,13 @@ def draw_mouth(seed: int, seconds: float = 4.0, size: int = 96) -> Clip:
     grey = np.where(inside < 1, 40.0, skin) + draw.normal(0, 3, (length, size, size))
     frames = np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=-1)
     return Clip(f"mouth{seed:04d}", frames, audio, {"source": "drawn", "seconds": clock.seconds(length)})
+
+
+def film_mouth(path: Path, seed: int, seconds: float = 4.0) -> Path:
+    """A drawn mouth as an ordinary video file."""
+    clip = draw_mouth(seed, seconds)
+    write_video(path, clip.frames, clip.audio)
+    return path
 
 
 def encoded(clip: Clip) -> dict:

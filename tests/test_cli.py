@@ -16,16 +16,13 @@ from avsync import cli
 from avsync.media.remux import shift_audio
 from avsync.media.write import write_video
 from conftest import run_python
-from mouths import draw_mouth
+from mouths import draw_mouth, film_mouth
 from rows import check_row
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    clip = draw_mouth(300, seconds=4.0)
-    path = tmp_path_factory.mktemp("video") / "mouth.mp4"
-    write_video(path, clip.frames, clip.audio)
-    return path
+    return film_mouth(tmp_path_factory.mktemp("video") / "mouth.mp4", 300, seconds=4.0)
 
 
 @pytest.fixture
@@ -117,8 +114,7 @@ def test_unrelated_sound_is_undecided(offset, tmp_path):
 
 
 def offset_confidence(offset, tmp_path) -> float:
-    clip = draw_mouth(301)
-    write_video(tmp_path / "right.mp4", clip.frames, clip.audio)
+    film_mouth(tmp_path / "right.mp4", 301)
     return offset(tmp_path / "right.mp4")[1][0]["confidence"]
 
 

@@ -15,16 +15,13 @@ import pytest
 from avsync import cli
 from avsync.media.remux import shift_audio
 from avsync.media.write import write_video
-from mouths import draw_mouth
+from mouths import draw_mouth, film_mouth
 from rows import check_row
 
 
 @pytest.fixture(scope="module")
 def mouth(tmp_path_factory):
-    clip = draw_mouth(700, seconds=2.0)
-    path = tmp_path_factory.mktemp("mouth") / "mouth.mp4"
-    write_video(path, clip.frames, clip.audio)
-    return path
+    return film_mouth(tmp_path_factory.mktemp("mouth") / "mouth.mp4", 700, seconds=2.0)
 
 
 @pytest.fixture

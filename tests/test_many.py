@@ -20,9 +20,8 @@ from avsync.cli.pool import _Worker, here, spread
 from avsync.cli.results import Results
 from avsync.cli.targets import targets
 from avsync.errors import AvsyncError
-from avsync.media.write import write_video
 from errands import errand
-from mouths import draw_mouth
+from mouths import film_mouth
 from rows import check_row
 
 
@@ -231,8 +230,7 @@ def mixed(tmp_path_factory):
     kept = folder / ".kept"
     kept.mkdir()
     for seed in range(4):
-        clip = draw_mouth(500 + seed, seconds=1.0)
-        write_video(kept / f"{seed}.mp4", clip.frames, clip.audio)
+        film_mouth(kept / f"{seed}.mp4", 500 + seed, seconds=1.0)
     for number in range(57):
         os.link(kept / f"{number % 4}.mp4", folder / f"{number:03d}.mp4")
     whole = (kept / "0.mp4").read_bytes()

@@ -10,9 +10,8 @@ import pytest
 
 from avsync import cli
 from avsync.media.remux import shift_audio
-from avsync.media.write import write_video
 from conftest import ROOT, run_python
-from mouths import draw_mouth, write_mouths
+from mouths import film_mouth, write_mouths
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
@@ -53,8 +52,7 @@ def place(mouth_run, tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     shutil.copytree(mouth_run, tmp_path / "runs" / "NAME")
     (tmp_path / "CARD.md").write_text("# Mouths\n")
-    clip = draw_mouth(400, seconds=2.0)
-    write_video(tmp_path / "crop.mp4", clip.frames, clip.audio)
+    film_mouth(tmp_path / "crop.mp4", 400, seconds=2.0)
     from avsync.synthetic.fixtures import tiny_talkers
 
     (talker, *_) = tiny_talkers(tmp_path / "talkers", 1, 2.0)

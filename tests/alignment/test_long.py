@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-from avsync.media.write import write_video
 from longer import repeated
-from mouths import draw_mouth
+from mouths import film_mouth
 
 MEASURE = """
 import resource, sys
@@ -25,8 +24,7 @@ GIVEN_BACK = {"MALLOC_MMAP_THRESHOLD_": "131072"}
 @pytest.mark.slow
 @pytest.mark.parametrize(("search", "most"), [(1.0, 15), (30.0, 35)])
 def test_a_long_file_needs_no_more_memory_than_a_short_one(tmp_path, search, most):
-    clip = draw_mouth(700, seconds=SECONDS)
-    write_video(tmp_path / "one.mkv", clip.frames, clip.audio)
+    film_mouth(tmp_path / "one.mkv", 700, seconds=SECONDS)
     peak = {}
     for times in (4, 16):
         path = repeated(tmp_path / "one.mkv", tmp_path / f"{times}.mkv", times, SECONDS)

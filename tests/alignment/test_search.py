@@ -16,7 +16,7 @@ from avsync.alignment.offset import Sums, estimate, read_curve
 from avsync.media.remux import shift_audio
 from avsync.media.write import write_video
 from avsync.models import checkpoints
-from mouths import draw_mouth
+from mouths import draw_mouth, film_mouth
 
 GATHERED = """
 import resource, torch
@@ -110,10 +110,7 @@ def test_more_candidates_ask_for_more():
 
 @pytest.fixture(scope="module")
 def minute(tmp_path_factory):
-    clip = draw_mouth(600, seconds=64.0)
-    path = tmp_path_factory.mktemp("minute") / "mouth.mp4"
-    write_video(path, clip.frames, clip.audio)
-    return path
+    return film_mouth(tmp_path_factory.mktemp("minute") / "mouth.mp4", 600, seconds=64.0)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from avsync.models import checkpoints
 from avsync.models.checkpoints import fingerprint
 from avsync.models.imports import import_weights
 from avsync.models.shipped import export
-from mouths import draw_mouth
+from mouths import draw_mouth, film_mouth
 from released import SIZE, random_released
 from rows import check_row
 
@@ -32,10 +32,7 @@ def checkpoint(mouth_run):
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    clip = draw_mouth(300, seconds=6.0)
-    path = tmp_path_factory.mktemp("video") / "mouth.mp4"
-    write_video(path, clip.frames, clip.audio)
-    return path
+    return film_mouth(tmp_path_factory.mktemp("video") / "mouth.mp4", 300, seconds=6.0)
 
 
 def test_what_is_in_sync_scores_high(video, checkpoint):

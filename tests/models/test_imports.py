@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from avsync import cli
-from avsync.media.write import write_video
 from avsync.models.checkpoints import build
 from avsync.models.imports import SYNCNET_V2
-from mouths import draw_mouth
+from mouths import film_mouth
 from released import STATE, Released
 
 
@@ -45,8 +44,7 @@ def test_every_tensor_released_has_its_place_and_shape(state):
 def test_what_was_imported_measures(run, state, tmp_path, capsys):
     status, out, err = run(state)
     assert (status, err) == (0, "") and "syncnet_v2" in out
-    clip = draw_mouth(0, seconds=1.0)
-    write_video(tmp_path / "crop.mp4", clip.frames, clip.audio)
+    film_mouth(tmp_path / "crop.mp4", 0, seconds=1.0)
     given = [str(tmp_path / "crop.mp4"), "--checkpoint", str(tmp_path / "out.ckpt"), "--crop", "none", "--json"]
     assert cli.main(["offset", *given]) == 0
     assert -600 <= json.loads(capsys.readouterr().out)["offset_ms"] <= 600

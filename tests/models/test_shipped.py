@@ -15,11 +15,10 @@ import torch
 import avsync
 from avsync import cli
 from avsync.media.remux import shift_audio
-from avsync.media.write import write_video
 from avsync.models import checkpoints
 from avsync.models.checkpoints import CheckpointError
 from conftest import ROOT, run_python
-from mouths import draw_mouth
+from mouths import draw_mouth, film_mouth
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +121,7 @@ def test_what_ships_now_measures(tmp_path):
 
 
 def test_offset_without_a_run_measures_with_the_one_that_ships(package, tmp_path, monkeypatch, capsys):
-    clip = draw_mouth(2, seconds=2.0)
-    write_video(tmp_path / "mouth.mp4", clip.frames, clip.audio)
+    film_mouth(tmp_path / "mouth.mp4", 2, seconds=2.0)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["offset", "mouth.mp4", "--crop", "none"]) == 0
     assert "checkpoint: syncnet\n" in capsys.readouterr().out
