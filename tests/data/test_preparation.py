@@ -102,9 +102,11 @@ def test_keys_are_unique_and_safe_in_a_tar(out, tmp_path):
     assert one.key != other.key and not set(one.key) & set("./ ")
 
 
-def test_a_second_call_does_nothing(source, out):
+def test_a_second_call_does_nothing(source, out, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     prepare(listed(source), out, SETTINGS, progress=False)
+    monkeypatch.chdir(source.parent)  # nor from another folder, by another name of the same files
+    prepare(listed(source.relative_to(source.parent)), out, SETTINGS, progress=False)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 

@@ -64,11 +64,11 @@ class Job:
         return self.work / stage / f"{self.key}.{suffix}"
 
     def fingerprint(self) -> str:
-        """Of everything that the clips depend on."""
+        """Of everything that the clips depend on, which where the files lie and how that is told are no part of."""
         source = asdict(self.source)
         for name in ("path", "audio"):
             file = source.pop(name)
-            source[name] = [str(file), *_stat(file)] if file else None
+            source[name] = _stat(file) if file else None
         told = [VERSION, source, asdict(self.settings), repr(self.check), self.max_offset]
         return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
 
