@@ -67,8 +67,8 @@ def test_a_hole_in_the_sound_alone_is_no_leap(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("absent", "no such pipe"), ("", "folder"), ("empty", "is empty"), ("page", "cannot be opened"),
-     ("mute.mkv", "no sound"), ("http://127.0.0.1:9/x", "cannot be opened")],
+    [("absent", "no such pipe"), ("", "folder"), ("empty", "is empty"), ("page", "cannot be read"),
+     ("mute.mkv", "no sound"), ("http://127.0.0.1:9/x", "cannot be read")],
 )  # fmt: skip
 def test_what_cannot_be_opened_says_so_in_one_line(tmp_path, name, words):
     (tmp_path / "empty").touch()
@@ -90,3 +90,10 @@ def test_a_source_that_breaks_off_gives_what_came(tmp_path):
     with piped(tmp_path, data[: len(data) // 2]) as pipe:
         ((_, grey, sound),) = taken(pipe)
     assert 25 < len(grey) < 80 and len(sound) > 16_000
+
+
+def test_an_mp4_whose_table_comes_last_is_told_from_a_source_that_broke_off(tmp_path):
+    data = mouth_file(tmp_path / "mouth.mp4", seconds=1.0).read_bytes()
+    assert data.find(b"moov") > data.find(b"mdat")
+    with piped(tmp_path, data) as pipe, pytest.raises(MediaError, match="fragmented MP4"):
+        taken(pipe)

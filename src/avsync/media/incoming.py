@@ -57,10 +57,7 @@ class Incoming:
                 given = os.fdopen(os.dup(0), "rb", 0) if self._source == "-" else Path(self._source).open("rb", 0)
             return av.open(given, "r", options=options, timeout=patience)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise MediaError(
-                f"{self.name}: cannot be opened as a live source ({reason(error)}); give a pipe with MPEG-TS, Matroska "
-                "or fragmented MP4, or a URL that is being sent"
-            ) from error
+            raise self._unfit(error) from error
 
     def streams(self, container: InputContainer) -> list[Any]:
         """Its picture and its sound, in this order.
@@ -81,14 +78,15 @@ class Incoming:
         """Packets to the end.
 
         Raises:
-            MediaError: The source broke off, or nothing came for as long as one is patient.
+            MediaError: The source broke off or cannot be read in one pass, or nothing came for as long as one is
+                patient.
         """
-        failures = 0
+        failures, came = 0, False
         while True:
             try:
                 for packet in container.demux(streams):
                     if packet.size or packet.dts is None:  # an empty one in the middle would end the decoder
-                        failures = 0
+                        failures, came = 0, True
                         yield packet
                 return
             except IndexError:  # PyAV knows no stream that turns up later; none of ours
@@ -100,7 +98,15 @@ class Incoming:
             except av.error.FFmpegError as error:
                 failures += 1
                 if failures > _MOST_FAILURES:
-                    raise MediaError(f"{self.name}: broke off ({reason(error)}); start it again") from error
+                    broken = MediaError(f"{self.name}: broke off ({reason(error)}); start it again")
+                    raise (broken if came else self._unfit(error)) from error
+
+    def _unfit(self, error: Exception) -> MediaError:
+        """Of what gives no packet: an MP4 whose table comes last can be opened, but not read from a pipe."""
+        return MediaError(
+            f"{self.name}: cannot be read as a live source ({reason(error)}); give a pipe with MPEG-TS, Matroska or "
+            "fragmented MP4, or a URL that is being sent"
+        )
 
 
 def _require_readable(source: str) -> None:
