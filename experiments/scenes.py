@@ -3,7 +3,7 @@ r"""What CAV-MAE Sync's parts are worth on drawn events, each by what is lost wi
     python experiments/scenes.py --data data --out experiments/scenes.md [--seeds 1 2 3] [-- trainer.max_epochs=5]
 
 Every row has the same pairs a step, steps and augmentation; what differs is the row's. DATA is where the drawn events
-are or will be made; each run holds them in memory, 2.6 GB. Killed and started again, it goes on: the work folder keeps
+are or will be made; each run holds them in memory, 5.5 GB. Killed and started again, it goes on: the work folder keeps
 what is finished, and a table is written of what there is after each run. What follows ``--`` goes to train.py.
 """
 
