@@ -185,6 +185,31 @@ def test_pictures_that_depend_on_later_ones_keep_their_place(tmp_path, suffix):
         assert lag(again) - lag(source) == pytest.approx(by, abs=0.011)
 
 
+@pytest.mark.parametrize("target", [".mkv", ".mp4"])
+@pytest.mark.parametrize("fps", [25.0, 30000 / 1001])
+def test_decoding_times_that_matroska_does_not_keep_are_reckoned(tmp_path, fps, target):
+    """The first pictures of a copy come without one where others depend on later ones."""
+    groups = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=normal"}
+    source, copies = tmp_path / "in.mkv", [tmp_path / f"{name}{target}" for name in ("moved", "again", "rewritten")]
+    draw_as_cameras_do(source, "libx264", "flac", fps=fps, options=groups)
+    with av.open(str(source)) as container:
+        packets = container.demux(container.streams.video[0])
+        assert [next(packets).dts is None for _ in range(3)] == [True, True, False]
+    shift_audio(source, copies[0], 0.1)
+    shift_audio(copies[0], copies[1], 0.1)
+    rewrite_audio(source, copies[2], [Stretch(0, 0.1)])
+    for copy in copies:
+        assert shown(copy) == pytest.approx(shown(source), abs=0.0011)
+        assert lag(copy) - lag(source) == pytest.approx(0.2 if copy is copies[1] else 0.1, abs=0.011)
+
+
+def shown(path: Path) -> list[float]:
+    """When each picture is shown, s after the first."""
+    with av.open(str(path)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    return [time - times[0] for time in times]
+
+
 def test_a_start_time_becomes_silence_and_a_lead_is_cut(tmp_path):
     for early in (0.4, -0.4):
         draw(tmp_path / "in.mkv", audio_offset=-early)

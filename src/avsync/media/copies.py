@@ -24,6 +24,9 @@ MP4 = {".mp4", ".mov", ".m4v"}
 TRANSPORT = {".ts", ".m2ts", ".mts", ".m2t"}
 """MPEG-2 transport streams, by whatever name cameras and broadcasters give them."""
 
+_REORDERED = 17
+"""Pictures that may come before the first decoding time is told: H.264 and HEVC hold back sixteen at most."""
+
 _EVERY = 100
 """Packets between two shares that are told: a second or two of a file."""
 
@@ -76,6 +79,7 @@ class Copies:
         self._copies: dict[int, Any] = {}
         self._last: dict[int, int] = {}
         self._untold: dict[int, int] = {}
+        self._first: dict[int, list[Any]] = {}
         written.metadata.update(given.metadata)
         for stream in given.streams:
             if _is_chapters(stream, given) or _is_timecode(stream, suffix) or taken(stream):
@@ -94,11 +98,34 @@ class Copies:
         return [stream for stream in self._given.streams if stream.index in self._copies]
 
     def take(self, packet: Any) -> None:
-        """Write one packet of :attr:`sources`, moved."""
+        """Write one packet of :attr:`sources`, moved; the first ones wait until their decoding times are known."""
+        index = packet.stream.index
+        if not packet.size and packet.dts is None and packet.pts is None:
+            return
+        waiting = self._first.setdefault(index, [])
+        if index not in self._last and packet.dts is None and packet.pts is not None and len(waiting) < _REORDERED:
+            waiting.append(packet)
+            return
+        self._release(index, packet.dts)
+        self._write(packet)
+
+    def finish(self) -> None:
+        """There are no more packets."""
+        for index in self._first:
+            self._release(index, None)
+
+    def _release(self, index: int, known: int | None) -> None:
+        """Write what waits. Matroska keeps no decoding times: those before the first known one are reckoned from it."""
+        waiting, self._first[index] = self._first[index], []
+        for packet in reversed(waiting):
+            if known is not None:
+                packet.dts = known = min(known - max(1, packet.duration or 0), packet.pts)
+        for packet in waiting:
+            self._write(packet)
+
+    def _write(self, packet: Any) -> None:
         index = packet.stream.index
         if packet.dts is None and packet.pts is None:
-            if not packet.size:
-                return
             packet.dts = self._untold.get(index, 0)  # program streams give a time to only some packets
         self._untold[index] = (packet.pts if packet.dts is None else packet.dts) + (packet.duration or 0)
         move(packet, self._delay(packet.stream.type), self._last.get(index))

@@ -53,6 +53,7 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
                 copies = Copies(given, written, suffix, lambda kind: delays[kind == "audio"])
                 for packet in telling(given.demux(copies.sources), info, progress):
                     copies.take(packet)
+                copies.finish()
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error
     for stream in copies.left_out:

@@ -123,6 +123,7 @@ def _mux(packets: Iterable[Any], copies: Copies, voices: list[_Voice], base: flo
             for voice in voices:
                 voice.write_until(float(time * packet.time_base) + base)
         copies.take(packet)
+    copies.finish()
     for voice in voices:
         voice.write_until(float("inf"))
         voice.close()
