@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from filelock import FileLock
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: two threads each that wait for one another crawl
     os.environ["OMP_NUM_THREADS"] = "1"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background: what tests stop inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, str(Path(__file__).parent))  # tests share their drawings
 
 ROOT = Path(__file__).parent.parent

@@ -103,7 +103,8 @@ class Copies:
         if not packet.size and packet.dts is None and packet.pts is None:
             return
         waiting = self._first.setdefault(index, [])
-        if index not in self._last and packet.dts is None and packet.pts is not None and len(waiting) < _REORDERED:
+        begins = packet.stream.type == "video" and index not in self._last and len(waiting) < _REORDERED
+        if begins and packet.dts is None and packet.pts is not None:
             waiting.append(packet)
             return
         self._release(index, packet.dts)
