@@ -64,7 +64,7 @@ class Job:
         return self.work / stage / f"{self.key}.{suffix}"
 
     def fingerprint(self) -> str:
-        """Of everything that the clips depend on, which where the files lie and how that is told are no part of."""
+        """Of everything that the clips depend on; the folder that the files lie in is no part of it."""
         source = asdict(self.source)
         for name in ("path", "audio"):
             file = source.pop(name)

@@ -174,13 +174,14 @@ class ShardsDataModule(pl.LightningDataModule):
         Raises:
             AvsyncError: There are settings for drawing, of debug=smoke or data.make, and nothing that draws.
         """
-        if self.make is not None and not callable(self.make):
+        if self.make is None:
+            return
+        if not callable(self.make):
             raise AvsyncError(
                 f"this data= draws nothing, but was told how to: {', '.join(self.make)}; debug=smoke and data.make go "
                 "with data=synthetic_talkers or synthetic_events"
             )
-        if self.make is not None:
-            self.make()
+        self.make()
 
 
 def batches_done(trainer: pl.Trainer | None) -> int:
