@@ -5,10 +5,11 @@
 CLIPS holds one folder a set. Faces are cut out of the clips and set side by side, two or three, into stretches of 5 s
 (as long as the clip where it is shorter; clips of a set of one person, --same, are joined). All of them talk; the voice
 is that of one or, dubbed, that of somebody of another corpus (GRID's sentences have the same words at the same times:
-dubbed with each other they partly are in sync). The files are written and measured as ``avsync speakers``
-measures them: nothing is given, neither boxes nor offset. Frames count where there is voice: right is the face whose
-voice it is, in a dubbed file nobody. With --same sets there are also files of three stretches: one face speaks, then
-the other, then nobody.
+dubbed with each other they partly are in sync). The files are written and measured as ``avsync speakers`` measures
+them: nothing is given, neither boxes nor offset. Frames of 40 ms of sound count where there is voice: right is the face
+whose voice it is, in a dubbed file nobody. They are looked up where the file's measured offset puts them in the
+picture, since some of the footage is out of sync as found. With --same sets there are also files of three stretches:
+one face speaks, then the other, then nobody.
 """
 
 from __future__ import annotations
@@ -174,15 +175,16 @@ def _beside(faces: list[np.ndarray]) -> np.ndarray:
 
 
 def _right(found: Speakers, audio: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the frames with voice that were given to the right face, or to nobody where that is right."""
+    """Share of the frames of voice that were given to the right face, or to nobody where that is right."""
     place = {face.id: int(np.median(face.boxes[:, [0, 2]]) // SIDE) for face in found.faces}
     answer = np.full(len(truth), -2)
     for turn in found.turns:
         who = -1 if turn.face is None else place[turn.face]
         answer[clock.frames(turn.start) : clock.frames(turn.end)] = who
     share = speech_share(torch.from_numpy(audio)).numpy()
-    voiced = np.pad(share, (2, 2), mode="edge") > 0.5
-    return float((answer == truth)[voiced].mean())
+    heard = np.flatnonzero(np.pad(share, (2, 2), mode="edge") > 0.5)
+    shown = (heard + clock.frames(found.offset or 0.0)).clip(0, len(truth) - 1)
+    return float((answer[shown] == truth[heard]).mean())
 
 
 def _page(rows: dict[tuple[str, str], list[float]], options: argparse.Namespace) -> str:

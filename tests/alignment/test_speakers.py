@@ -102,6 +102,23 @@ def test_a_voice_over_is_nobodys(seed):
     assert found.offset is None and found.chance_any < 0.6 and (found.who == -1).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_voice_over_is_told_when_it_is_heard(seed):
+    speech = torch.zeros(300)
+    speech[100:200] = 1
+    found = course([face(0, noise(300, 100 + seed))], noise(300, 300 + seed), speech, search=SEARCH)
+    assert found.offset is None and torch.equal(found.heard, F.pad(speech, (0, 4)))
+
+
+def test_few_loud_windows_do_not_speak_for_a_face():
+    """Embeddings need not be of one length: those far from the rest match no better for it."""
+    sound, video = noise(300, 0), noise(300, 1)
+    loud = torch.arange(300) % 10 == 0
+    video[loud], sound[loud] = 20 * sound[loud], 20 * sound[loud]
+    found = matches(video, sound, torch.ones(300), torch.ones(300), start=0, search=SEARCH)
+    assert found.score[~loud].square().mean() > 0.5
+
+
 def test_faces_come_and_go():
     """Shots: two faces, then one of others; a track numbers its own windows."""
     sound = noise(500, 0)

@@ -28,7 +28,8 @@ class Course:
         who: (T,) index of the face that speaks, -1 for none.
         chance: (N,) for every face: that the voice is its own, 0...1.
         nobody: (T,) that it is none's.
-        heard: (T,) share of speech in the sound that belongs to the picture, 0...1.
+        heard: (T,) share of speech in the sound that belongs to the picture, 0...1; without an offset, in the sound of
+            the same time.
     """
 
     offset: int | None
@@ -68,7 +69,8 @@ def course(
         ratio = torch.full_like(ratio, ABSENT)
     found = centre + best - search
     offset = found if any_face >= least or given is not None else None
-    heard = _heard(speech, found, len(ratio))
+    # a voice that is nobody's is heard when it is heard: no picture moves it
+    heard = _heard(speech, offset or 0, len(ratio))
     return _read(places, seen, ratio, Course(offset, any_face, torch.empty(0), [], torch.empty(0), heard))
 
 

@@ -3,10 +3,11 @@
     picture window i  .  sound window i - o     o = -search...search: may be right
                       .  far lags, all round    wrong for certain: what chance looks like
 
-Embeddings are taken relative to their mean over the face and over the file, then each window relative to its mean over
-all lags: a face that goes with any sound, and a sound that goes with any face, say nothing. What is left is divided by
-its spread over all lags, that of the window or of the face, whichever is larger, so that a wrong pairing scores 0 ± 1
-whatever the network. The few right pairings among them make the spread a little too wide, which errs towards "nobody".
+Embeddings are taken relative to their mean over the face and over the file, at unit length again as the network was
+trained to compare them, then each window relative to its mean over all lags: a face that goes with any sound, and a
+sound that goes with any face, say nothing. What is left is divided by its spread over all lags, that of the window or
+of the face, whichever is larger, so that a wrong pairing scores 0 ± 1 whatever the network. The few right pairings
+among them make the spread a little too wide, which errs towards "nobody".
 Far lags go round in a circle: beyond the end of the sound comes its beginning, so that even a short file has them.
 
 A window scores as far as it shows speaking: those of a photograph, or of a head in profile, score 0, as wrong pairings
@@ -19,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 FAR = 90
@@ -69,7 +71,7 @@ def matches(video: Tensor, sound: Tensor, speech: Tensor, shown: Tensor, *, star
     index = torch.cat([near.clamp(0, len(sound) - 1), far], dim=1)
     weight = speech[index] * torch.cat([reached, torch.ones_like(far, dtype=torch.bool)], dim=1)
     middle = (video * shown[:, None]).sum(dim=0) / shown.sum().clamp(min=1e-6)
-    score = _products(video - middle, sound - sound.mean(dim=0), index)
+    score = _products(F.normalize(video - middle, dim=1), F.normalize(sound - sound.mean(dim=0), dim=1), index)
     score = score - (score * weight).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True).clamp(min=1e-6)
     # a face that comes to life varies more than at rest, with any sound
     power, seen = score.square() * weight, shown[:, None]
