@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from avsync.errors import AvsyncError
 from avsync.media.read import read_frames
 from avsync.media.sound import read_audio
+from avsync.synthetic import generate
 from avsync.synthetic.fixtures import flash_and_click
 from avsync.synthetic.generate import generate_talkers
 
@@ -25,6 +27,15 @@ def content(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> Path:
     return generate_talkers(tmp_path_factory.mktemp("drawn"), workers=1, **ARGUMENTS)
+
+
+def test_two_who_want_the_same_videos_draw_them_once(tmp_path, drawn, monkeypatch):
+    calls, draw = [], generate._draw
+    monkeypatch.setattr(generate, "_draw", lambda job: (calls.append(job.key), draw(job)))
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(generate_talkers, tmp_path, workers=1, **ARGUMENTS) for _ in range(2)]
+    assert [one.result() for one in both] == [tmp_path, tmp_path]
+    assert content(tmp_path) == content(drawn) and len(calls) == len(set(calls)) == 4
 
 
 def test_each_video_has_its_truth(drawn):

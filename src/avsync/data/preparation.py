@@ -33,7 +33,7 @@ from avsync.data.shards import write_shards
 from avsync.data.sources import Source, unique
 from avsync.data.stages import prepare_source
 from avsync.errors import AvsyncError
-from avsync.media.atomic import whole_file
+from avsync.media.atomic import alone, whole_file
 
 _PARTIAL = (".shards.*", ".summary.*", ".failures.*")
 """What a killed run leaves half written."""
@@ -54,7 +54,7 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
     keep: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Prepare footage into ``out``; does nothing when that is done already.
+    """Prepare footage into ``out``; does nothing when that is done already, and waits while another process does it.
 
     Args:
         sources: What a recipe lists; the files are only read.
@@ -81,16 +81,18 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
     if not jobs:
         raise AvsyncError("there is no source to prepare; give a folder of videos")
     state = _state(jobs)
-    if not _is_done(out, state):
-        _make(jobs, out, state, (engine, workers or os.cpu_count() or 1, progress))
-    if until == "shards" and not keep:
-        # a worker whose run was killed may still be writing here: what it leaves is swept up next time
-        shutil.rmtree(out / "work", ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with alone(out):
+        if not _is_done(out, state):
+            _make(jobs, out, state, (engine, workers or os.cpu_count() or 1, progress))
+        if until == "shards" and not keep:
+            # a worker whose run was killed may still be writing here: what it leaves is swept up next time
+            shutil.rmtree(out / "work", ignore_errors=True)
     return out
 
 
 def _make(jobs: list[Job], out: Path, state: str, how: tuple[str, int, bool]) -> None:
-    (out / "work").mkdir(parents=True, exist_ok=True)
+    (out / "work").mkdir(exist_ok=True)
     for stray in (stray for pattern in _PARTIAL for stray in out.glob(pattern)):
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     rows = sorted(_run(jobs, *how), key=lambda row: row["key"])

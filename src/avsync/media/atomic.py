@@ -1,12 +1,16 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and folders that one process at a time makes."""
 
+import fcntl
+import logging
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from avsync.errors import MediaError
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -40,3 +44,43 @@ def _on_disk(path: Path) -> None:
         raise MediaError(f"{path.parent}: cannot be written to ({error.strerror}); make room there") from error
     finally:
         os.close(file)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Make what a folder holds while no other process does: jobs of a sweep that begin together want the same data.
+
+    Who comes second waits, and then finds it made. A process that dies lets go. Where nothing can be locked (a folder
+    that is only read, some network file systems) it goes on without.
+    """
+    held = _held(folder / ".making")
+    try:
+        yield
+    finally:
+        if held is not None:
+            (folder / ".making").unlink(missing_ok=True)
+            os.close(held)
+
+
+def _held(path: Path) -> int | None:
+    """A locked file, open; None where there are no locks."""
+    try:
+        while True:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            if _locked(file, path):
+                return file
+            os.close(file)
+    except OSError:
+        return None
+
+
+def _locked(file: int, path: Path) -> bool:
+    """Lock a file; False if its name has gone meanwhile, or to another: then somebody else may hold that one."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _log.warning("%s: another process is making it; waiting", path.parent)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file), path.stat())
+    return False

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from avsync.errors import AvsyncError
-from avsync.media.atomic import whole_file
+from avsync.media.atomic import alone, whole_file
 from avsync.synthetic.texts import SPLITS
 
 _SEED_STEP = 1_000_000
@@ -141,10 +141,11 @@ def _generate(
         folder = out / split
         folder.mkdir(parents=True, exist_ok=True)
         jobs += [_Job(sort, folder, split, number, seconds, seed, fingerprint) for number in range(count)]
-    _remove_others(out, jobs)
-    missing = [job for job in jobs if not _is_done(job)]
-    if missing:
-        _draw_all(missing, len(jobs), *how)
+    with alone(out):
+        _remove_others(out, jobs)
+        missing = [job for job in jobs if not _is_done(job)]
+        if missing:
+            _draw_all(missing, len(jobs), *how)
     return out
 
 
