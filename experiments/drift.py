@@ -161,11 +161,12 @@ def _measured(joined: Joined, law: Callable[[np.ndarray], np.ndarray], loaded: L
 
 
 def _page(rows: list[Row], options: argparse.Namespace) -> str:
+    took = np.median([row.took for row in rows])
     lines = [
         "# Drift of real talk, joined to minutes",
         "",
         f"{origin()}. The script tells the question.",
-        f"{len(rows)} files of {options.seconds:.0f} s, each measured in {np.median([row.took for row in rows]):.0f} s.",
+        f"{len(rows)} files of {options.seconds:.0f} s, measured in {took:.0f} s each.",
         "",
         "| sound moved by | files | kind named right | ppm, median | error stated | within 10 % | without own drift |",
         "|---|--:|--:|--:|--:|--:|--:|",
@@ -179,6 +180,7 @@ def _page(rows: list[Row], options: argparse.Namespace) -> str:
         some = [row for row in rows if row.law == "linear" and row.ppm == ppm]
         right = [row for row in some if row.right]
         if not right:
+            lines += [f"| {ppm:+d} ppm | {len(some)} | 0.00 | | | 0.00 | 0.00 |"] * bool(some)
             continue
         errors = np.array([row.found.ppm - ppm for row in right])
         less = errors - [own[row.number] for row in right]
