@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files are bytes, and come out as they are
+    # torch, not imported yet, goes by it: its threads else wait by spinning, on the core where a video is decoded
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         options = _parser().parse_args(arguments)
         status: int = options.run(options)

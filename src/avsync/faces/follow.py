@@ -72,7 +72,7 @@ def follow_faces(
         max_seconds: Longer tracks come in pieces of exactly this length and a rest.
         every: Look for the mesh of a face in every second or third frame only, and take the frames between by
             proportion: crops are smoothed over a fifth of a second anyway, ``landmarks`` are not. Faces that come later
-            are looked for half as often then.
+            are looked for as much less often.
         progress: Called with the share of the file that is done, 0 to 1.
 
     Yields:
@@ -145,7 +145,7 @@ class _Follower:
         if k >= self._next_detection:
             self._detect(k, picture)
             sure = bool(self._tracks) and not any(track.missing for track in self._tracks)
-            self._next_detection = k + (_EVERY * min(self._every, 2) if sure else _EVERY_WITHOUT_FACE)
+            self._next_detection = k + (_EVERY * self._every if sure else _EVERY_WITHOUT_FACE)
         elif any(track.missing for track in self._tracks):
             self._next_detection = min(self._next_detection, k + 2)
         self._faces.extend(bytes(k - len(self._faces)) + bytes([len(self._tracks)]))
