@@ -2,7 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
+from avsync import load
+from avsync.alignment.compare import compare_embedded
+from avsync.alignment.embedded import Seen
 from avsync.alignment.shown import MOST, REACH, Shown, shown, turned
 from mouths import draw_mouth
 
@@ -71,3 +76,19 @@ def test_only_the_last_faces_are_remembered():
     for track in range(10 * MOST):
         each(frames, track=track)
     assert len(each._before) == MOST
+
+
+def test_what_is_not_shown_changes_nothing_of_what_is_measured():
+    """The distances of those windows that show something, whatever the others look like."""
+    torch.manual_seed(0)
+    net, clip = load("syncnet").net, draw_mouth(3)
+    video = F.normalize(torch.randn(96, 256), dim=-1)
+    still, turned_away = video.clone(), video.clone()
+    still[:60], turned_away[:60] = torch.eye(256)[0], torch.eye(256)[1]
+    weight = torch.cat([torch.zeros(60), torch.ones(36)])
+    one, other = (
+        compare_embedded(Seen(0, 0.0, embedded, weight), clip.audio, 0, net, 15).distances
+        for embedded in (still, turned_away)
+    )
+    assert torch.allclose(one[60:], other[60:], atol=1e-5, equal_nan=True)
+    assert not torch.allclose(one[:60], other[:60], atol=0.01, equal_nan=True)

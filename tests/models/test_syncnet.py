@@ -58,6 +58,17 @@ def test_what_all_windows_of_a_stretch_have_in_common_is_not_compared(net):
     assert plain.centred(said) is said
 
 
+def test_windows_that_show_nothing_do_not_tell_what_a_stretch_has_in_common(net):
+    """A photograph of somebody, then the same person speaks."""
+    still = torch.nn.functional.normalize(torch.randn(256), dim=-1).repeat(300, 1)
+    said = torch.nn.functional.normalize(torch.randn(100, 256), dim=-1)
+    shown = torch.cat([torch.zeros(300), torch.ones(100)])
+    both = net.centred(torch.cat([still, said])[None], shown[None])[0]
+    assert torch.allclose(both[300:], net.centred(said), atol=1e-6)
+    assert not torch.allclose(net.centred(torch.cat([still, said]))[300:], net.centred(said), atol=0.1)
+    assert torch.equal(net.centred(said, torch.ones(100)), net.centred(said))
+
+
 def test_few_windows_have_little_in_common(net):
     """A single window is compared as it is; a long stretch without its mean."""
     one = torch.nn.functional.normalize(torch.randn(1, 256), dim=-1)

@@ -67,7 +67,7 @@ def compare_embedded(seen: Seen, heard: np.ndarray, begin: int, net: SyncNet, se
     waveform[: len(heard)] = torch.from_numpy(heard)
     voice = net.embed_audio(waveform[None].to(device))[0].cpu()
     first = seen.first - begin
-    distances = distance_matrix(net.centred(seen.video.float()), net.centred(voice), search, start=first)
+    distances = distance_matrix(net.centred(seen.video.float(), seen.shown), net.centred(voice), search, start=first)
     near = speech_near(speech_share(waveform), search)
     index = (torch.arange(len(seen.video)) + first).clamp(0, len(near) - 1)
     end = seen.start + clock.seconds(len(seen.video) + clock.WINDOW_FRAMES - 1)

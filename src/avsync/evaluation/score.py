@@ -174,7 +174,7 @@ def score_file(  # noqa: PLR0913  what makes scores comparable is said in one ca
     sound, speech = embed_sound(path, net, torch.float32)
     faces = embed_faces(path, net, crop=crop, dtype=torch.float32, progress=progress)
     chance = Chance.of(calibration)
-    compared = [replace(face, video=net.centred(face.video)) for face in faces]
+    compared = [replace(face, video=net.centred(face.video, face.shown)) for face in faces]
     measured = segments(compared, net.centred(sound), speech, clock.frames(segment), chance)
     scored = None
     if lse is not None:

@@ -64,7 +64,7 @@ class SyncNet(nn.Module):
         """(B, 640 T) waveforms at 16 kHz to (B, T - 4, D)."""
         return self._scaled(self.audio_tower(self.audio_features(audio)))
 
-    def centred(self, embeddings: Tensor) -> Tensor:
+    def centred(self, embeddings: Tensor, weight: Tensor | None = None) -> Tensor:
         """What is compared of one stream of a stretch: without the mean, which makes some windows near to everything.
 
         Suzuki et al., "Centering similarity measures to reduce hubs", EMNLP 2013. Embeddings of windows stay as they
@@ -72,14 +72,18 @@ class SyncNet(nn.Module):
 
         Args:
             embeddings: (..., N, D) windows of one face, or of one sound, that follow each other.
+            weight: (..., N) how much each has to say, 0...1; None for all of it. A face is not what it looks like as a
+                photograph or in profile.
 
         Returns:
             The same shape; as they are in a network without ``centre``.
         """
         if not self.centre:
             return embeddings
-        common = embeddings.float().sum(dim=-2, keepdim=True) / (embeddings.shape[-2] + NOTHING)
-        return self._scaled(embeddings.float() - common)
+        embeddings = embeddings.float()
+        said = torch.ones_like(embeddings[..., :1]) if weight is None else weight[..., None]
+        common = (said * embeddings).sum(dim=-2, keepdim=True) / (said.sum(dim=-2, keepdim=True) + NOTHING)
+        return self._scaled(embeddings - common)
 
     def extra_repr(self) -> str:
         """What tells networks of the same weights apart."""
