@@ -1,5 +1,7 @@
 """A folder that one process at a time makes."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 import time
@@ -61,7 +63,14 @@ def test_an_error_lets_go(tmp_path):
         pass
 
 
-def test_where_nothing_can_be_locked_it_goes_on(tmp_path):
+def test_where_nothing_can_be_locked_it_goes_on(tmp_path, monkeypatch):
     with alone(tmp_path / "not there"):
+        pass
+
+    def refused(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with alone(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -64,14 +64,19 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _held(path: Path) -> int | None:
     """A locked file, open; None where there are no locks."""
-    try:
-        while True:
+    while True:
+        try:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return None
+        try:
             if _locked(file, path):
                 return file
+        except OSError:
             os.close(file)
-    except OSError:
-        return None
+            path.unlink(missing_ok=True)
+            return None
+        os.close(file)
 
 
 def _locked(file: int, path: Path) -> bool:
