@@ -100,6 +100,16 @@ def test_a_voice_over_is_nobodys(seed):
     seen = [face(0, noise(300, 100 + seed)), face(1, noise(300, 200 + seed))]
     found = course(seen, noise(300, 300 + seed), torch.ones(300), search=SEARCH)
     assert found.offset is None and found.chance_any < 0.6 and (found.who == -1).all()
+    assert (found.nobody[:300] + found.chance[0] + found.chance[1]).sub(1).abs().max() < 1e-5
+
+
+def test_too_little_to_tell_is_not_told_as_sure():
+    """Seven windows of whoever speaks: nobody's for want of evidence, with a chance that says so."""
+    sound = noise(7, 0)
+    some = face(0, F.normalize(0.5 * sound + noise(7, 1), dim=-1))
+    found = course([some], sound, torch.ones(7), search=SEARCH, least=0.999)
+    assert (found.who == -1).all() and 0.05 < found.chance_any < 0.999
+    assert (found.nobody >= 1 - found.chance_any - 1e-6).all() and found.nobody[:7].max() < 1
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from avsync import clock
@@ -65,13 +66,19 @@ def course(
     any_face = float(odds.double().sigmoid())
     strength = STRENGTHS[int(likely[:, best].argmax())]
     ratio = places.ratios(strength)[:, :, best]
-    if any_face < least:
-        ratio = torch.full_like(ratio, ABSENT)
+    state, chance = likeliest(ratio, places.fresh), posterior(ratio, places.fresh)
+    if any_face < least:  # nobody's throughout: certain where there is no face, else as likely as that is
+        state = torch.full_like(state, ratio.shape[1])
+        chance = F.pad(any_face * chance[:, :-1], (0, 1))
+        chance[:, -1] = 1 - chance.sum(dim=1)
     found = centre + best - search
     offset = found if any_face >= least or given is not None else None
     # a voice that is nobody's is heard when it is heard: no picture moves it
     heard = _heard(speech, offset or 0, len(ratio))
-    return _read(places, seen, ratio, Course(offset, any_face, torch.empty(0), [], torch.empty(0), heard))
+    faces = F.pad(places.face, (0, 1), value=-1)
+    who = faces.gather(1, state[:, None])[:, 0]
+    own = [chance[one.first : one.end, place] for one, place in zip(seen, places.of_face, strict=True)]
+    return Course(offset, any_face, who, own, chance[:, -1], heard)
 
 
 class _Places:
@@ -100,14 +107,6 @@ class _Places:
         """(T, K, 2 search + 1)."""
         table = ratios(self.score, self.weight, strength, self.tied)
         return table.masked_fill((self.face < 0)[..., None], ABSENT)
-
-
-def _read(places: _Places, seen: list[Seen], ratio: Tensor, bare: Course) -> Course:
-    state, chance = likeliest(ratio, places.fresh), posterior(ratio, places.fresh)
-    faces = torch.cat([places.face, torch.full((len(ratio), 1), -1)], dim=1)
-    who = faces.gather(1, state[:, None])[:, 0]
-    own = [chance[one.first : one.end, place] for one, place in zip(seen, places.of_face, strict=True)]
-    return Course(bare.offset, bare.chance_any, who, own, chance[:, -1], bare.heard)
 
 
 def _heard(speech: Tensor, offset: int, length: int) -> Tensor:

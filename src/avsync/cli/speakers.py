@@ -124,7 +124,7 @@ def as_text(row: dict[str, Any]) -> str:
     faces = "1 face" if count == 1 else f"{count} faces"
     if not row["turns"]:
         return f"{row['file']}: {faces}, no voice is heard"
-    said = f"no offset within ±{row['search_ms'] / 1000:g} s fits any of them"
+    said = f"no offset within ±{row['search_ms'] / 1000:g} s fits any of them ({100 * (1 - row['chance']):.0f} %)"
     if row["offset_ms"] is not None:
         said = clock.describe(row["offset_ms"] / 1000)
     lines = [f"{row['file']}: {faces}, {said}; {row['nobody_seconds']:.1f} s of voice of nobody on screen"]
