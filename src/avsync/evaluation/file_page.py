@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from matplotlib import colormaps
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
@@ -118,6 +117,8 @@ def _target(path: Path, page: Path | None) -> Path:
 
 def _data(result: FileResult, info: MediaInfo, trace: Trace, source: str | None) -> dict[str, Any]:
     """What the scripts of the page draw from."""
+    from matplotlib import colormaps  # a fifth of a second that other verbs need not wait
+
     end = max([info.duration, *(track.end for track in result.tracks)])
     found = [track.estimate for track in result.tracks if track.estimate is not None]
     search = max((one.search for one in found), default=15)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 
@@ -14,25 +15,27 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager
-def _put_off(name: str) -> Iterator[None]:
-    """Who imports a module in the block gets one that is read when something of it is used."""
-    if name in sys.modules:
-        yield
-        return
-    stand_in = ModuleType(name)
+def _put_off(*names: str) -> Iterator[None]:
+    """Who imports these modules in the block gets some that are read when something of them is used."""
+    stand_ins = {name: ModuleType(name) for name in names if name not in sys.modules}
 
     def remove() -> None:
-        if sys.modules.get(name) is stand_in:
-            del sys.modules[name]
+        for name, module in stand_ins.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
 
-    def read(wanted: str) -> object:
+    def read(name: str, wanted: str) -> object:
         if wanted.startswith("__"):  # who looks through all modules wants none of them
             raise AttributeError(wanted)
         remove()
         return getattr(import_module(name), wanted)
 
-    stand_in.__getattr__ = read  # type: ignore[method-assign]
-    sys.modules[name] = stand_in
+    for name, module in stand_ins.items():
+        module.__getattr__ = partial(read, name)  # type: ignore[method-assign]
+        package, _, own = name.rpartition(".")
+        if package in stand_ins:
+            setattr(stand_ins[package], own, module)
+    sys.modules.update(stand_ins)
     try:
         yield
     finally:
@@ -42,7 +45,7 @@ def _put_off(name: str) -> Iterator[None]:
 try:
     import cv2
 
-    with _put_off("matplotlib.pyplot"):  # half a second, for pictures of mediapipe's that nobody here draws
+    with _put_off("matplotlib", "matplotlib.pyplot"):  # half a second, for pictures of mediapipe's that nobody here draws
         import mediapipe
 except ImportError as error:
     raise AvsyncError(
