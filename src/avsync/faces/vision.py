@@ -45,9 +45,8 @@ def _put_off(*names: str) -> Iterator[None]:
 try:
     import cv2
 
-    with _put_off(
-        "matplotlib", "matplotlib.pyplot"
-    ):  # half a second, for pictures of mediapipe's that nobody here draws
+    # half a second, for pictures of mediapipe's that nobody here draws
+    with _put_off("matplotlib", "matplotlib.pyplot"):
         import mediapipe
 except ImportError as error:
     raise AvsyncError(
