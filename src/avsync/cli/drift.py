@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from avsync import clock
-from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, pinned
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, number, pinned
 from avsync.cli.offset import add_search
 
 
@@ -23,7 +23,7 @@ def add_following(parser: argparse.ArgumentParser) -> None:
     """Arguments of a verb that follows the offset."""
     add_measuring(parser)
     parser.add_argument(
-        "--min-confidence", type=float, default=0.0, metavar="C", help="say undecided below it as well (default 0)"
+        "--min-confidence", type=number(0), default=0.0, metavar="C", help="say undecided below it as well (default 0)"
     )
     add_search(parser, "to either side of the offset that was last found")
 

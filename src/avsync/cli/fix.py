@@ -10,7 +10,7 @@ from typing import Any
 
 from avsync import clock
 from avsync.cli.drift import add_following, answer, following, words
-from avsync.cli.inputs import Progress, add_inputs, each, pinned
+from avsync.cli.inputs import FAR, Progress, add_inputs, each, number, pinned
 from avsync.cli.listed import named
 from avsync.cli.results import begun
 from avsync.cli.targets import targets
@@ -26,7 +26,9 @@ def add(verbs: Any) -> None:
     add_inputs(fix)
     fix.add_argument("target", metavar="OUT", help="the file to write, or a folder that is there: FILE's name in it")
     add_following(fix)
-    fix.add_argument("--offset", type=float, metavar="MS", help="by how much the sound is early; nothing is measured")
+    fix.add_argument(
+        "--offset", type=number(-FAR, FAR), metavar="MS", help="by how much the sound is early; nothing is measured"
+    )
     fix.add_argument("--rewrite-audio", action="store_true", help="move samples, for readers that ignore timestamps")
     fix.add_argument("--force", action="store_true", help="replace OUT if it is there")
     fix.set_defaults(run=_run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,9 @@ CHECKPOINT = (
 
 DEADLINE = 600.0
 
+FAR = 3_600_000
+"""Milliseconds that a given offset may be, either way: an hour."""
+
 _NOT_SETTINGS = ("files", "list", "json", "out", "workers", "deadline", "run", "force")
 
 Progress = Callable[[float], None]
@@ -45,9 +49,11 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="RESULTS.jsonl",
         help="write rows there instead, and go on where an earlier run was stopped; a bad file is a row too",
     )  # fmt: skip
-    parser.add_argument("--workers", type=positive, metavar="N", help="processes (default: 1, with --out one a core)")
     parser.add_argument(
-        "--deadline", type=seconds, default=DEADLINE, metavar="SECONDS",
+        "--workers", type=number(1, kind=int), metavar="N", help="processes (default: 1, with --out one a core)"
+    )
+    parser.add_argument(
+        "--deadline", type=number(0), default=DEADLINE, metavar="SECONDS",
         help=f"give a file up when it has made no progress for so long (default {DEADLINE:.0f}; 0: never)",
     )  # fmt: skip
 
@@ -57,30 +63,26 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
     parser.add_argument("--crop", choices=("face", "none"), default="face", help="none: the file is a face crop")
     parser.add_argument(
-        "--min-chance", type=share, default=MIN_CHANCE, metavar="P",
+        "--min-chance", type=number(0, 1), default=MIN_CHANCE, metavar="P",
         help=f"say undecided when the chance to be right within a frame is lower (default {MIN_CHANCE})",
     )  # fmt: skip
 
 
-def positive(text: str) -> int:
-    """An argument of at least 1."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
+def number(least: float, most: float = math.inf, kind: type = float) -> Callable[[str], Any]:
+    """The type of an argument: a finite number, or with ``int`` a whole one, that lies within limits."""
+    wanted = "a whole number" if kind is int else "a number"
+    limits = f"of at least {least:.15g}" if math.isinf(most) else f"from {least:.15g} to {most:.15g}"
 
+    def parsed(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most or math.isinf(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} {limits}")
+        return value
 
-def seconds(text: str) -> float:
-    """An argument of at least 0."""
-    if not 0 <= float(text) < float("inf"):
-        raise ValueError
-    return float(text)
-
-
-def share(text: str) -> float:
-    """An argument in 0...1."""
-    if not 0 <= float(text) <= 1:
-        raise ValueError  # argparse says which argument, and what it got
-    return float(text)
+    return parsed
 
 
 def pinned(options: argparse.Namespace) -> Measurer:

@@ -8,7 +8,7 @@ from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
-from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, pinned
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, number, pinned
 
 SEARCH, WIDEST = 1.0, 30.0
 """Seconds."""
@@ -29,16 +29,9 @@ LOOKED_FOR = "largest offset to look for, either way"
 def add_search(parser: argparse.ArgumentParser, what: str = LOOKED_FOR, default: float = SEARCH) -> None:
     """The argument of a verb that looks for offsets."""
     parser.add_argument(
-        "--search", type=reach, default=default, metavar="SECONDS",
+        "--search", type=number(1 / clock.FPS, WIDEST), default=default, metavar="SECONDS",
         help=f"{what} (default {default:g}, at most {WIDEST:g})",
     )  # fmt: skip
-
-
-def reach(text: str) -> float:
-    """An argument of seconds to search."""
-    if not 1 / clock.FPS <= float(text) <= WIDEST:
-        raise ValueError
-    return float(text)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, add_measuring, each, pinned
+from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, add_measuring, each, number, pinned
 
 MEANS = ("score", "aligned", "decided", "lse_d", "lse_c")
 
@@ -20,7 +20,9 @@ def add(verbs: Any) -> None:
     score.add_argument(
         "--lse", metavar="V2.ckpt", help=f"SyncNet's released network, for LSE-C and LSE-D: {CHECKPOINT}"
     )
-    score.add_argument("--segment", type=float, default=1.0, metavar="SECONDS", help="length of a segment (default 1)")
+    score.add_argument(
+        "--segment", type=number(0.4), default=1.0, metavar="SECONDS", help="length of a segment (default 1)"
+    )
     score.set_defaults(run=_run)
 
 

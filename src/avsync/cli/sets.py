@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from avsync.cli.inputs import CHECKPOINT, complain
+from avsync.cli.inputs import CHECKPOINT, complain, number
 from avsync.errors import AvsyncError
 
 
@@ -23,9 +23,15 @@ def add(verbs: Any) -> None:
     filter_.add_argument("folders", nargs="+", metavar="SHARDS", help="folders that data_prep/prepare.py wrote")
     filter_.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
     filter_.add_argument("--out", required=True, metavar="TABLE.parquet", help="for data.verdicts=TABLE.parquet")
-    filter_.add_argument("--correct", type=int, default=0, metavar="N", help="correct shifts of up to N frames")
-    filter_.add_argument("--search", type=int, default=15, metavar="N", help="frames to search (default 15)")
-    filter_.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, or one a GPU)")
+    filter_.add_argument(
+        "--correct", type=number(0, kind=int), default=0, metavar="N", help="correct shifts of up to N frames"
+    )
+    filter_.add_argument(
+        "--search", type=number(1, kind=int), default=15, metavar="N", help="frames to search (default 15)"
+    )
+    filter_.add_argument(
+        "--workers", type=number(1, kind=int), metavar="N", help="processes (default: one a core, or one a GPU)"
+    )
     filter_.add_argument("--devices", nargs="+", metavar="DEVICE", help="cuda:0 cuda:1 (default: every GPU, or cpu)")
     filter_.add_argument("--report", metavar="PAGE.html", help="write histograms and what was dropped there")
     filter_.set_defaults(run=_filter)

@@ -8,7 +8,7 @@ from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import SURE
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, each, pinned, share
+from avsync.cli.inputs import CHECKPOINT, FAR, Progress, add_inputs, each, number, pinned
 from avsync.cli.listed import named
 from avsync.cli.offset import add_search
 from avsync.cli.targets import targets
@@ -27,12 +27,12 @@ def add(verbs: Any) -> None:
     speakers.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
     speakers.add_argument("--crop", choices=("face", "none"), default="face", help="none: the file is a face crop")
     speakers.add_argument(
-        "--min-chance", type=share, default=SURE, metavar="P",
+        "--min-chance", type=number(0, 1), default=SURE, metavar="P",
         help=f"the voice is nobody's when the chance that it ever is a face's is lower (default {SURE})",
     )  # fmt: skip
     add_search(speakers, default=SEARCH)
     speakers.add_argument(
-        "--offset", type=float, metavar="MS",
+        "--offset", type=number(-FAR, FAR), metavar="MS",
         help="how far the sound is from the picture, if known, however far; positive: audio early (default: found)",
     )  # fmt: skip
     speakers.add_argument("--rttm", metavar="FILE", help="write who speaks when as RTTM; a folder for several inputs")

@@ -11,8 +11,11 @@ from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
-from avsync.cli.inputs import add_measuring, pinned
+from avsync.cli.inputs import add_measuring, number, pinned
 from avsync.cli.offset import LOOKED_FOR, add_search, numbers, words
+
+SECONDS = number(clock.seconds(clock.WINDOW_FRAMES), 3600)
+"""An argument of at least a window and at most an hour."""
 
 
 def add(verbs: Any) -> None:
@@ -20,21 +23,14 @@ def add(verbs: Any) -> None:
     watch = verbs.add_parser("watch", help="tell the running offset of a live source, a line a second")
     watch.add_argument("source", metavar="SOURCE", help="- for standard input, a pipe, or a URL (http, rtmp, srt, udp)")
     watch.add_argument("--json", action="store_true", help="one object a line")
-    watch.add_argument("--window", type=seconds, default=10.0, metavar="S", help="answer for the last S seconds (10)")
-    watch.add_argument("--every", type=seconds, default=1.0, metavar="S", help="a line every S seconds of picture (1)")
+    watch.add_argument("--window", type=SECONDS, default=10.0, metavar="S", help="answer for the last S seconds (10)")
+    watch.add_argument("--every", type=SECONDS, default=1.0, metavar="S", help="a line every S seconds of picture (1)")
     watch.add_argument(
-        "--patience", type=seconds, default=30.0, metavar="S", help="give a URL up when nothing comes for so long (30)"
+        "--patience", type=SECONDS, default=30.0, metavar="S", help="give a URL up when nothing comes for so long (30)"
     )
     add_measuring(watch)
     add_search(watch, f"{LOOKED_FOR}; late sound at most two thirds of --window")
     watch.set_defaults(run=_run)
-
-
-def seconds(text: str) -> float:
-    """An argument of at least a window's 0.2 s and at most an hour."""
-    if not clock.seconds(clock.WINDOW_FRAMES) <= float(text) <= 3600:
-        raise ValueError  # argparse says which argument, and what it got
-    return float(text)
 
 
 def _run(options: argparse.Namespace) -> int:
