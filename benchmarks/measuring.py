@@ -1,8 +1,8 @@
 """How long measuring takes, part by part, beside bare decoding: ``python benchmarks/measuring.py [FILE]``.
 
 Without a file it draws a minute of a talking head at 1280 x 720, 25 fps, in H.264 and AAC, with a camera's noise, and
-keeps it. Parts are timed alone, one after the other, by the clock on the wall; the whole is what people run,
-``avsync offset``, without and with the start of the program. With ``OMP_WAIT_POLICY=PASSIVE``, as the command has it,
+keeps it. Parts are timed alone, one after the other and in rounds, by the clock on the wall; the whole is what people
+run, ``avsync offset``, without and with the start of the program. With ``OMP_WAIT_POLICY=PASSIVE``, as the command has it,
 torch's threads do not wait by spinning.
 """
 
@@ -67,14 +67,11 @@ def exhaust(items: Any) -> None:
     deque(items, maxlen=0)
 
 
-def seconds(work: Callable[[], Any], times: int) -> tuple[float, float]:
-    """The best of several: on the wall, and of this process on all cores."""
-    spent = []
-    for _ in range(times):
-        start, busy = time.perf_counter(), time.process_time()
-        work()
-        spent.append((time.perf_counter() - start, time.process_time() - busy))
-    return min(spent)
+def seconds(work: Callable[[], Any]) -> tuple[float, float]:
+    """On the wall, and of this process on all cores."""
+    start, busy = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def embed(file: Path, pieces: list, net: Any) -> None:
@@ -84,27 +81,28 @@ def embed(file: Path, pieces: list, net: Any) -> None:
         compare(piece, *around(piece, sound, SEARCH), net, SEARCH)
 
 
-def parts(file: Path, times: int) -> dict[str, tuple[float, float]]:
-    """Seconds by part, on the wall and of work."""
+def parts(file: Path, times: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds by part, on the wall and of work, once a round: a machine is now faster, now slower for minutes."""
     net = avsync.load("syncnet").net
     held = list(pieces(file, net))  # loads the models too
     embed(file, held, net)
-    return {
-        "decoding alone": seconds(lambda: exhaust(decode(file, "video")), times),
-        "pictures at 25 fps, in RGB": seconds(lambda: exhaust(read_frames(file)), times),
-        "... and shots": seconds(lambda: exhaust(with_cuts(read_frames(file))), times),
-        "... and faces, tracks, crops": seconds(lambda: exhaust(pieces(file, net)), times),
-        "sound, embeddings, distances": seconds(lambda: embed(file, held, net), times),
-        "all: avsync.offset(file)": seconds(lambda: avsync.offset(file, "syncnet"), times),
+    work: dict[str, Callable[[], Any]] = {
+        "decoding alone": lambda: exhaust(decode(file, "video")),
+        "pictures at 25 fps, in RGB": lambda: exhaust(read_frames(file)),
+        "... and shots": lambda: exhaust(with_cuts(read_frames(file))),
+        "... and faces, tracks, crops": lambda: exhaust(pieces(file, net)),
+        "sound, embeddings, distances": lambda: embed(file, held, net),
+        "all: avsync.offset(file)": lambda: avsync.offset(file, "syncnet"),
+        "the command, from its start": lambda: started(file),
     }
+    rounds = [{name: seconds(part) for name, part in work.items()} for _ in range(times)]
+    return {name: [one[name] for one in rounds] for name in work}
 
 
-def started(file: Path) -> float:
-    """Wall seconds of the command, its start included."""
-    start = time.perf_counter()
+def started(file: Path) -> None:
+    """The command, its start included."""
     command = [sys.executable, "-m", "avsync", "offset", str(file), "--checkpoint", "syncnet", "--json"]
     subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -112,20 +110,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", type=Path, help="a video with a face; default: a drawn one")
     parser.add_argument("--folder", type=Path, default=Path("data/benchmark"), help="where the drawn one is kept")
-    parser.add_argument("--times", type=int, default=3, help="each part is timed so often; the best counts (default 3)")
+    parser.add_argument("--times", type=int, default=3, help="rounds in which each part is timed once (default 3)")
     given = parser.parse_args()
     file = given.file or drawn(given.folder)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     length = sum(1 for _ in read_frames(file)) / FPS
     spent = parts(file, given.times)
-    floor = spent["decoding alone"][0]
+    floor = [wall for wall, _ in spent["decoding alone"]]
     cores = len(os.sched_getaffinity(0))
-    print(f"{file.name}, {length:.0f} s; commit {commit.stdout.strip()}, {cores} cores\n")
-    print("| part | wall s | work s | times decoding |\n|---|--:|--:|--:|")
-    for name, (wall, work) in spent.items():
-        print(f"| {name} | {wall:.2f} | {work:.2f} | {wall / floor:.1f} |")
-    wall = min(started(file) for _ in range(given.times))
-    print(f"| the command, from its start | {wall:.2f} | | {wall / floor:.1f} |")
+    print(f"{file.name}, {length:.0f} s; commit {commit.stdout.strip()}, {cores} cores, {given.times} rounds\n")
+    print("| part | wall s, best | median | work s, median | times decoding, median (range) |\n|---|--:|--:|--:|--:|")
+    for name, took in spent.items():
+        wall, work = np.array(took).T
+        times = wall / floor
+        told = f"{np.median(times):.1f} ({times.min():.1f} to {times.max():.1f})"
+        busy = "" if name.startswith("the command") else f"{np.median(work):.2f}"
+        print(f"| {name} | {wall.min():.2f} | {np.median(wall):.2f} | {busy} | {told} |")
 
 
 if __name__ == "__main__":
