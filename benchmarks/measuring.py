@@ -2,8 +2,8 @@
 
 Without a file it draws a minute of a talking head at 1280 x 720, 25 fps, in H.264 and AAC, with a camera's noise, and
 keeps it. Parts are timed alone, one after the other and in rounds, by the clock on the wall; the whole is what people
-run, ``avsync offset``, without and with the start of the program. With ``OMP_WAIT_POLICY=PASSIVE``, as the command has it,
-torch's threads do not wait by spinning.
+run, ``avsync offset``, without and with the start of the program. With ``OMP_WAIT_POLICY=PASSIVE``, as the command has
+it, torch's threads do not wait by spinning.
 """
 
 from __future__ import annotations
