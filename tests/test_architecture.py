@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "avsync"
-ORDER = ["errors", "clock", "media", "faces", "synthetic", "data", "features", "models", "losses", "alignment",
-         "evaluation", "training", "api",
+ORDER = ["errors", "version", "clock", "media", "faces", "synthetic", "data", "features", "models", "losses",
+         "alignment", "evaluation", "training", "api",
          "cli", "__main__"]  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -129,6 +129,24 @@ def test_a_run_goes_on_and_nothing_is_fixed_twice(fix, clips, tmp_path):
     assert (fixed / "y.mp4").read_bytes() == once.read_bytes()
 
 
+def test_without_its_rows_a_run_begins_anew_and_writes_over_nothing(fix, clips, tmp_path):
+    out, fixed = tmp_path / "rows.jsonl", tmp_path / "fixed"
+    given = [clips, fixed, "--out", out, "--workers", "1"]
+    assert fix(*given)[0] == 0
+    out.unlink()
+    (fixed / "y.mp4").write_text("changed since")
+    assert fix(*given)[0] == 2 and all("is there already" in row["error"] for row in rows_of(out))
+    assert (fixed / "y.mp4").read_text() == "changed since"
+
+
+def test_options_may_stand_between_names(fix, clips, tmp_path):
+    status, (row,), _ = fix(clips / "y.mp4", "--offset", "100", tmp_path / "out.mp4", how=())
+    assert status == 0 and row["file"] == str(clips / "y.mp4") and row["out"] == str(tmp_path / "out.mp4")
+    with pytest.raises(SystemExit, match="2"):
+        fix(clips / "y.mp4", "--ofset", "100", tmp_path / "more.mp4", how=())
+    assert not (tmp_path / "more.mp4").exists()
+
+
 @pytest.mark.slow
 def test_killed_twice_and_resumed(mouth, tmp_path):
     (tmp_path / "clips").mkdir()

@@ -62,6 +62,21 @@ def test_several_files_need_a_folder(scene, tmp_path, capsys):
         assert "would both be written to" in capsys.readouterr().err
 
 
+def test_what_it_writes_is_neither_the_input_nor_written_twice(tmp_path, capsys):
+    path, link = mouth_file(tmp_path / "talk.mp4", seconds=1.0), tmp_path / "link.mp4"
+    link.hardlink_to(path)
+    before = path.read_bytes()
+    for given, words in (
+        (["--rttm", path], "is the input itself"),
+        (["--video", link], "is the input itself"),
+        (["--rttm", tmp_path / "x", "--video", tmp_path / "x"], "is named by --rttm and by --video"),
+        (["--rttm", tmp_path / "nowhere" / "x"], "is no folder that may be written to"),
+    ):
+        assert cli.main(["speakers", str(path), "--checkpoint", "syncnet", *map(str, given)]) == 2
+        assert words in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 @pytest.fixture
 def told(mouth_run, capsys):
     """Run ``avsync speakers`` on a crop; give its row."""

@@ -239,6 +239,9 @@ def speakers(
 ) -> Speakers:
     """Which of the faces in a video the voice belongs to, when, and when to none of them.
 
+    :func:`avsync.alignment.rttm.rttm` tells the result as RTTM, and
+    :func:`avsync.alignment.speaker_video.draw_speakers` draws it.
+
     Args:
         path: A video with faces and sound.
         checkpoint: See :func:`checkpoint_of`.

@@ -87,6 +87,36 @@ def test_what_is_not_in_sync_afterwards_is_not_written(early, tmp_path, after):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["early.mp4"]
 
 
+def test_two_measurements_that_contradict_each_other_write_nothing(early, tmp_path):
+    """30 ms early, then 30 ms late: what is left of the move is none, and a copy is what was out at first."""
+    (tmp_path / "out.mp4").write_bytes(b"made before")
+    done = correct(early, tmp_path / "out.mp4", Says(said(0.03), said(-0.03)))
+    assert done.action == "nothing" and "moved by +30 ms it is not in sync either" in done.why
+    assert (tmp_path / "out.mp4").read_bytes() == b"made before"
+
+
+@pytest.mark.parametrize("offset", [0.015, -0.01])
+def test_a_given_offset_is_undone_however_small(early, tmp_path, offset):
+    before = clicks_late(early)
+    assert fix(early, tmp_path / "out.mp4", None, offset=offset).action == "shifted"
+    assert clicks_late(tmp_path / "out.mp4") - before == pytest.approx(offset, abs=0.002)
+    assert fix(early, tmp_path / "same.mp4", None, offset=0.0).action == "copied"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nowhere/out.mp4", "is no folder that may be written to"),
+        ("out", "does not say which container"),
+        ("out.foo", ".foo is no container"),
+        ("out.avi", ".avi files cannot say when their sound starts"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_measured(early, tmp_path, name, words):
+    with pytest.raises(MediaError, match=words):
+        fix(early, tmp_path / name, None)  # without a network nothing can be
+
+
 @pytest.mark.parametrize("first", [said(0.2, chance=0.4), said(0.2, kind="irregular"), said(0.0, kind="")])
 def test_what_is_undecided_changes_nothing(early, tmp_path, first):
     done = correct(early, tmp_path / "out.mp4", Says(first))

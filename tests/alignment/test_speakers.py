@@ -10,7 +10,7 @@ from avsync.alignment.course import _Places, course, slots
 from avsync.alignment.embedded import Seen
 from avsync.alignment.matches import matches
 from avsync.alignment.rttm import rttm
-from avsync.alignment.speakers import Face, Speakers, Turn, bridged
+from avsync.alignment.speakers import Face, Speakers, Turn, _turns, bridged
 from avsync.data.speech import speech_share
 from avsync.models import checkpoints
 from mouths import draw_mouth
@@ -179,6 +179,16 @@ def test_drawn_mouths_of_whom_one_is_heard_at_a_time(mouth_net):
     found = course(seen, mouth_net.embed_audio(sound[None])[0], speech_share(sound), search=SEARCH)
     assert found.offset == 0
     assert right(found, [1] * 98 + [0] * 100 + [-1] * 98) >= 0.95
+
+
+def test_a_voice_that_begins_in_the_last_pictures_of_a_face_has_a_chance():
+    """Face 0 speaks, then nobody; the next sentence begins just before the cut."""
+    sound, speech = noise(400, 0), torch.ones(400)
+    speech[180:202] = 0
+    seen = [face(0, sound[:200].clone()), face(1, sound[204:400].clone(), first=204)]
+    turns = _turns(course(seen, sound, speech, search=SEARCH), seen)
+    assert [turn.face for turn in turns][0] == 0 and turns[-1].face == 1
+    assert all(0 <= turn.chance <= 1 for turn in turns), turns
 
 
 def test_short_pauses_do_not_end_a_turn():

@@ -61,7 +61,7 @@ def test_the_row_is_what_its_schema_says_and_the_page_is_there(report, tmp_path,
     assert abs(row["offset_ms"] - 200) <= 20 and row["verdict"] == "audio leads"
     text = (tmp_path / row["page"]).read_text()
     assert len(text.encode()) == row["bytes"]
-    assert "Audio leads video by" in text and "avsync fix mouth.mp4 mouth.fixed.mp4" in text
+    assert "Audio leads video by" in text and "avsync fix mouth.mp4 mouth.fixed.mp4 --checkpoint" in text
     assert not re.search(r"\{\{\w+\}\}", text) and not re.search(r"https?://", text)
     data = data_of(tmp_path / row["page"])
     (track,) = data["tracks"]

@@ -9,7 +9,7 @@ import torch
 
 import avsync
 from avsync import cli
-from avsync.errors import AvsyncError
+from avsync.errors import AvsyncError, MediaError
 from avsync.evaluation.lse import lse_of_clip
 from avsync.evaluation.score import LIMITS, is_released
 from avsync.media.read import read_frames
@@ -148,5 +148,8 @@ def test_words_for_people_and_the_mean(video, checkpoint, tmp_path, capsys):
 
 
 def test_a_bad_segment_is_one_line(video, checkpoint, capsys):
-    assert cli.main(["score", str(video), "--checkpoint", str(checkpoint), "--crop", "none", "--segment", "0.1"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["score", str(video), "--checkpoint", str(checkpoint), "--crop", "none", "--segment", "0.1"])
     assert "at least 0.4" in capsys.readouterr().err
+    with pytest.raises(MediaError, match=r"at least 0\.4"):
+        avsync.score(video, checkpoint, crop="none", segment=0.1)

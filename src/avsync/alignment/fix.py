@@ -16,11 +16,11 @@ from avsync.alignment.drift import Drift, follow
 from avsync.alignment.embedded import embed_pieces, moved
 from avsync.alignment.pieces import require_window
 from avsync.errors import MediaError
-from avsync.media.atomic import whole_file
-from avsync.media.copies import Progress
+from avsync.media.atomic import require_folder, whole_file
+from avsync.media.copies import Progress, require_container
 from avsync.media.placement import Stretch
 from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.remux import shift_audio
+from avsync.media.remux import require_timestamps, shift_audio
 from avsync.media.rewrite import rewrite_audio
 from avsync.models.syncnet import SyncNet
 
@@ -99,6 +99,10 @@ def fix(  # noqa: PLR0913 - two files and how to measure and write, all but four
         NoFaceError: There is nothing to measure.
     """
     free_target(source, target, force)
+    if (
+        not rewrite and Path(source).suffix.lower() != Path(target).suffix.lower()
+    ):  # else a copy may be all there is to do
+        require_timestamps(target)
     progress, crop = settings.pop("progress", None) or _nobody, settings.pop("crop", "face")
     if offset is not None:
         require_picture_and_sound(probe(source))
@@ -151,8 +155,11 @@ def correct(
     found = measured(source, next(steps))
     if why := found.why or _beyond(found):
         return Fixed(str(source), str(target), "nothing", why, [], found)
-    moves = stretches(found)
+    moves = tried = stretches(found)
     for _ in range(_TRIES):
+        if moves is not tried and _still(moves, probe(source).duration):
+            break  # a copy would be what was measured first
+        why, tried = "", moves
         with suppress(_StillOut), whole_file(target) as temporary:
             done = _written(source, temporary, target, moves, rewrite=rewrite, found=found, progress=next(steps))
             if done.action != "copied":
@@ -162,9 +169,10 @@ def correct(
                     raise _StillOut
         if not why:
             return replace(done, file=str(source), out=str(target))
-        if left.kind == found.kind == "constant":
-            moves = [replace(moves[0], offset=moves[0].offset + left.offset)]
-    why = f"with its sound moved by {1000 * moves[0].offset:+.0f} ms it is not in sync either: {why}"
+        if not left.kind == found.kind == "constant":
+            break
+        moves = [replace(moves[0], offset=moves[0].offset + left.offset)]
+    why = f"with its sound moved by {1000 * tried[0].offset:+.0f} ms it is not in sync either: {why}"
     return Fixed(str(source), str(target), "nothing", why, [], found)
 
 
@@ -208,7 +216,8 @@ def write(
     info = probe(source)
     assert info.video is not None and info.audio is not None
     together = abs(info.audio.start - info.video.start) <= HALF_FRAME
-    if _still(moves, info.duration) and (together or not rewrite):
+    asked = found is None and any(move.offset or move.slope for move in moves)  # however little
+    if not asked and _still(moves, info.duration) and (together or not rewrite):
         if Path(source).suffix.lower() == Path(target).suffix.lower():
             with whole_file(target) as temporary:
                 _copied(source, temporary, target, progress)
@@ -254,3 +263,5 @@ def free_target(source: str | Path, target: str | Path, force: bool) -> None:
             raise MediaError(f"{target}: is a folder; give the name of the file to write")
         if not force:
             raise MediaError(f"{target}: is there already; give another name, or --force to replace it")
+    require_folder(target)
+    require_container(target)

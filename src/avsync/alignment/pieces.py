@@ -106,6 +106,8 @@ def pieces(
     Raises:
         MediaError: The picture cannot be read.
     """
+    if crop not in ("face", "none"):
+        raise MediaError(f"crop={crop}: expected face or none")
     return _whole_picture(path, net.face_size, progress, shots) if crop == "none" else _faces(path, net, progress)
 
 

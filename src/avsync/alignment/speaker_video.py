@@ -33,7 +33,7 @@ def draw_speakers(found: Speakers, out: str | Path, progress: Callable[[float], 
     Raises:
         MediaError: The file cannot be read any more, or ``out`` cannot be written or is the file itself.
     """
-    if Path(out).resolve() == Path(found.file).resolve():
+    if Path(out).exists() and Path(out).samefile(found.file):
         raise MediaError(f"{out} is the file that was measured; give another name for the video")
     pictures = _drawn(found, progress)
     first, picture = next(pictures)

@@ -153,8 +153,9 @@ def _turns(found: Course, seen: list[Seen]) -> list[Turn]:
         if who == -1:
             face, sure = None, found.nobody[first:last]
         else:
-            face, begin = seen[who].track, first - seen[who].first
-            sure = found.chance[who][begin : begin + last - first]
+            face, likely = seen[who].track, found.chance[who]
+            begin = min(first - seen[who].first, len(likely) - 1)  # a face is there for longer than its windows begin
+            sure = likely[begin : begin + last - first]
         start = clock.seconds(first + _MIDDLE) if first else 0.0
         turns.append(Turn(start, clock.seconds(last + _MIDDLE), face, float(sure.mean())))
     return turns

@@ -6,11 +6,11 @@ import argparse
 import io
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from avsync.cli import checkpoints, drift, fix, offset, report, runs, score, sets, speakers, watch
 from avsync.cli.inputs import UNUSABLE, complain
 from avsync.errors import AvsyncError
+from avsync.version import own_version
 
 VERBS = (offset, fix, drift, speakers, score, report, watch, runs, sets, checkpoints)
 """Modules whose ``add`` gives a verb its arguments and what runs it, in the order of the help."""
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     # torch, not imported yet, goes by it: its threads else wait by spinning, on the core where a video is decoded
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        options = _parser().parse_args(arguments)
+        options = _parsed(arguments)
         status: int = options.run(options)
         print(end="", flush=True)  # not when Python exits: what fails then is a traceback
         return status
@@ -51,6 +51,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
+def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """Options may stand between names: argparse alone gives up on the names after them."""
+    parser = _parser()
+    options, late = parser.parse_known_args(arguments)
+    if late and (any(word.startswith("-") for word in late) or not hasattr(options, "files")):
+        parser.error(f"unrecognized arguments: {' '.join(late)}")
+    if late and hasattr(options, "target"):
+        names = [*options.files, options.target, *late]
+        options.files, options.target = names[:-1], names[-1]
+    elif late:
+        options.files += late
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="avsync",
@@ -58,15 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"avsync {_version()}")
+    parser.add_argument("--version", action="version", version=f"avsync {own_version()}")
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
     for verb in VERBS:
         verb.add(verbs)
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("avsync")
-    except PackageNotFoundError:
-        return "from a folder that was not installed"

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 def begun(path: str | Path | None) -> float | None:
     """When the run of these rows began, seconds since 1970; None before its first start, and without rows."""
     with suppress(OSError):
-        return None if path is None else _beside(Path(path)).stat().st_mtime
+        return _beside(Path(path)).stat().st_mtime if path is not None and Path(path).exists() else None
     return None
 
 

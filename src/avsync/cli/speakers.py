@@ -11,7 +11,8 @@ from avsync.alignment.chance import SURE
 from avsync.cli.inputs import CHECKPOINT, FAR, Progress, add_inputs, each, number, pinned
 from avsync.cli.listed import named
 from avsync.cli.offset import add_search
-from avsync.cli.targets import targets
+from avsync.cli.targets import apart, targets
+from avsync.errors import AvsyncError
 
 SEARCH = 0.6
 """Seconds: ±1 s were measured too, and dubbed voices more often taken for a face's (experiments/speakers.md)."""
@@ -48,6 +49,10 @@ def _run(options: argparse.Namespace) -> int:
         "rttm": targets(files, options.rttm, "--rttm", ".rttm"),
         "video": targets(files, options.video, "--video", ".mp4"),
     }
+    for option, places in written.items():
+        apart(places, f"--{option}")
+    if both := set(written["rttm"].values()) & set(written["video"].values()):
+        raise AvsyncError(f"{both.pop()}: is named by --rttm and by --video; give two names")
     pinned(options)
     given = {name: getattr(options, name) for name in ("checkpoint", "crop", "search", "min_chance")}
     given["offset"] = None if options.offset is None else options.offset / 1000

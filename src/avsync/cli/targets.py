@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from avsync.errors import AvsyncError
+from avsync.media.atomic import require_folder
 
 
 def targets(named: dict[str, str], out: str | None, option: str, suffix: str = "") -> dict[str, str]:
@@ -27,6 +28,7 @@ def targets(named: dict[str, str], out: str | None, option: str, suffix: str = "
     if not Path(out).is_dir():
         if len(named) > 1:
             raise AvsyncError(f"{option} {out}: is no folder; for {len(named)} files give a folder that is there")
+        require_folder(out)
         return dict.fromkeys(named, out)
     found = {file: str(Path(out) / (name + suffix)) for file, name in named.items()}
     first: dict[str, str] = {}
@@ -39,6 +41,17 @@ def targets(named: dict[str, str], out: str | None, option: str, suffix: str = "
         first[target] = file
     _make({Path(target).parent for target in found.values()})
     return found
+
+
+def apart(places: dict[str, str], option: str) -> None:
+    """Refuse to write what is made of a file over the file.
+
+    Raises:
+        AvsyncError: They are one file, however named.
+    """
+    for file, place in places.items():
+        if Path(place).exists() and Path(file).exists() and Path(place).samefile(file):
+            raise AvsyncError(f"{option} {place}: is the input itself, which is never touched; give another name")
 
 
 def _make(folders: set[Path]) -> None:

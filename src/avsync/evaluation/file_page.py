@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,11 @@ from avsync.alignment.measure import EBU_R37, SEARCH, FileResult, TrackResult, m
 from avsync.errors import AvsyncError
 from avsync.evaluation import file_page_words as words
 from avsync.evaluation.trace import BOX_EVERY, Trace, loudness, packed
-from avsync.media.atomic import whole_file
+from avsync.media.atomic import require_folder, whole_file
 from avsync.media.preview import browser_copy
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.models.shipped import Measurer
+from avsync.version import own_version
 
 EMBEDDED_SECONDS = 300.0
 """Longest video of which a copy is put into the page; a page names longer ones by their path."""
@@ -100,11 +100,20 @@ def write_file_page(
             movie = browser_copy(path, EMBEDDED_BYTES, progress=lambda share: told(0.7 + 0.3 * share))
         source = None if embedded else quote(os.fsencode(os.path.relpath(path, target.parent)))
         shown = _data(result, info, trace, source)
-        filled = _filled(result, info, shown, movie, loaded.name)
+        options = _options(loaded.name, crop, search, min_chance)
+        filled = _filled(result, info, shown, movie, loaded.name, options)
         partial.write_text(filled, encoding="utf-8", errors="replace")  # names of files need not be UTF-8
         size = partial.stat().st_size
     told(1.0)
     return Report(result, target, size, embedded)
+
+
+def _options(checkpoint: str, crop: str, search: int, min_chance: float) -> list[str]:
+    """What a command needs to find what this one found."""
+    given = ["--checkpoint", checkpoint]
+    given += [] if crop == "face" else ["--crop", crop]
+    given += [] if search == SEARCH else ["--search", f"{clock.seconds(search):g}"]
+    return given + ([] if min_chance == MIN_CHANCE else ["--min-chance", f"{min_chance:g}"])
 
 
 def _target(path: Path, page: Path | None) -> Path:
@@ -112,6 +121,7 @@ def _target(path: Path, page: Path | None) -> Path:
     target = Path(name) if page is None else page / name if page.is_dir() else page
     if target.exists() and path.exists() and target.samefile(path):
         raise AvsyncError(f"{target}: is the video itself; give another name for the page")
+    require_folder(target)
     return target
 
 
@@ -170,7 +180,9 @@ def _lanes(tracks: list[TrackResult]) -> list[int]:
     return [dict(lanes)[track.id] for track in tracks]
 
 
-def _filled(result: FileResult, info: MediaInfo, shown: dict[str, Any], movie: bytes, checkpoint: str) -> str:
+def _filled(
+    result: FileResult, info: MediaInfo, shown: dict[str, Any], movie: bytes, checkpoint: str, options: list[str]
+) -> str:
     folder = files("avsync") / "evaluation" / "page"
     offset = result.estimate.offset if result.estimate is not None and result.verdict != "undecided" else None
     parts = {
@@ -185,11 +197,11 @@ def _filled(result: FileResult, info: MediaInfo, shown: dict[str, Any], movie: b
         "reach": str(round(max(1000.0, 2000 * abs(offset or 0.0)))),
         "moved": words.moved(offset),
         "linked": "" if shown["embedded"] else words.linked(shown["source"]),
-        "footer": words.footer(result, info, checkpoint, version("avsync")),
+        "footer": words.footer(result, info, checkpoint, own_version()),
         "tracks": words.tracks(result, {track["id"]: track["lane"] for track in shown["tracks"]}),
         "table": words.table(result, shown["duration"]),
         **words.verdict(result),
-        "advice": words.advice(result),
+        "advice": words.advice(result, options),
         "help": words.help_text(result),
     }
     template = (folder / "page.html").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -92,8 +93,8 @@ def help_text(result: FileResult) -> str:
     return sign + sure + heard
 
 
-def advice(result: FileResult) -> str:
-    """What to do now: the command that repairs the file, where it needs repair."""
+def advice(result: FileResult, options: Sequence[str]) -> str:
+    """What to do now: the command that repairs the file, with what it was measured with, where it needs repair."""
     path = Path(result.file)
     if result.verdict == "undecided":
         return (
@@ -103,8 +104,9 @@ def advice(result: FileResult) -> str:
         )
     fixed = shlex.quote(str(path.with_name(f"{path.stem}.fixed{path.suffix}")))
     given = shlex.quote(str(path))
+    how = "".join(f" {shlex.quote(word)}" for word in options)
     command = (
-        f'<div class="command"><code>avsync fix {escape(given)} {escape(fixed)}</code>'
+        f'<div class="command"><code>avsync fix {escape(given)} {escape(fixed)}{escape(how)}</code>'
         '<button type="button" data-copy>Copy</button></div>'
     )
     if result.verdict == "in sync":

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ from avsync.media.sound import Sound
 from avsync.models.checkpoints import build, fingerprint
 from avsync.models.imports import SYNCNET_V2
 from avsync.models.syncnet import SyncNet
+from avsync.version import own_version
 
 LIMITS = {
     "bt1359_detectability": (-0.125, 0.045),
@@ -172,14 +172,20 @@ def score_file(  # noqa: PLR0913  what makes scores comparable is said in one ca
             f"{lse[1]} is not SyncNet's released network, LSE of another compares with nobody's; {HOW_TO_LSE}"
         )
     sound, speech = embed_sound(path, net, torch.float32)
-    faces = embed_faces(path, net, crop=crop, dtype=torch.float32, progress=progress)
+    told = progress or (lambda share: None)
+    parts = 1 if lse is None else 2 if lse[0] is net else 3
+    faces = embed_faces(path, net, crop=crop, dtype=torch.float32, progress=lambda done: told(done / parts))
     chance = Chance.of(calibration)
     compared = [replace(face, video=net.centred(face.video, face.shown)) for face in faces]
     measured = segments(compared, net.centred(sound), speech, clock.frames(segment), chance)
     scored = None
     if lse is not None:
-        seen = faces if lse[0] is net else embed_faces(path, lse[0], crop=crop, dtype=torch.float32, progress=progress)
-        scored = lse_of_faces(path, lse[0], seen)
+        seen = faces
+        if lse[0] is not net:
+            seen = embed_faces(
+                path, lse[0], crop=crop, dtype=torch.float32, progress=lambda done: told((1 + done) / parts)
+            )
+        scored = lse_of_faces(path, lse[0], seen, lambda done: told((parts - 1 + done) / parts))
     settings = {"crop": crop, "segment_seconds": segment, "min_chance": min_chance}
     settings |= _told_of((net, network), chance) | _told_of_lse(lse, crop)
     return Score(str(path), measured, scored, settings, min_chance)
@@ -188,7 +194,7 @@ def score_file(  # noqa: PLR0913  what makes scores comparable is said in one ca
 def _told_of(own: tuple[SyncNet, str], chance: Chance | None) -> dict[str, Any]:
     """What numbers depend on beside what was asked for."""
     return {
-        "avsync": version("avsync"),
+        "avsync": own_version(),
         "network": own[1],
         "weights": fingerprint(own[0]),
         "calibration": None if chance is None else asdict(chance),
@@ -249,28 +255,34 @@ def _spoken(speech: Tensor, first: int, count: int) -> float:
 
 
 @torch.inference_mode()
-def lse_of_faces(path: str | Path, net: SyncNet, faces: list[Seen]) -> list[Lse]:
+def lse_of_faces(
+    path: str | Path, net: SyncNet, faces: list[Seen], progress: Callable[[float], None] = lambda share: None
+) -> list[Lse]:
     """LSE of every face of six frames and more, longest first.
 
     Args:
         path: The file, for its sound.
         net: SyncNet's released network.
         faces: Embedded by it.
+        progress: Called with the share of the faces that is done, 0...1.
     """
     device = next(net.parameters()).device
-    scores = []
-    for face in sorted(faces, key=lambda one: -len(one.video)):
+    scores: list[tuple[int, Lse]] = []
+    sound = Sound(path)
+    for done, face in enumerate(sorted(faces, key=lambda one: one.first)):  # as their sound comes
+        progress(done / len(faces))
         frames = len(face.video) + clock.WINDOW_FRAMES - 1
         first = face.first * clock.SAMPLES_PER_FRAME
-        heard = Sound(path).cut(first, first + frames * clock.SAMPLES_PER_FRAME)
+        sound.forget(first)
+        heard = sound.cut(first, first + frames * clock.SAMPLES_PER_FRAME)
         length = min(frames, len(heard) // clock.SAMPLES_PER_FRAME)
         if length <= clock.WINDOW_FRAMES:
             continue
         waveform = torch.from_numpy(heard[None, : length * clock.SAMPLES_PER_FRAME]).to(device)
         windows = length - clock.WINDOW_FRAMES  # the last one is dropped, as the released code does
         voice = net.embed_audio(waveform)[0, :windows].cpu()
-        scores.append(lse_of_embeddings(face.video[:windows], voice))
-    return scores
+        scores.append((windows, lse_of_embeddings(face.video[:windows], voice)))
+    return [score for _, score in sorted(scores, key=lambda one: -one[0])]
 
 
 def is_released(net: SyncNet) -> bool:

@@ -23,9 +23,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         MediaError: The folder does not exist or may not be written.
     """
     target = Path(path)
+    require_folder(target)
     folder = target.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise MediaError(f"{target}: cannot be written: {folder} is no folder that may be written to; give another")
     temporary = folder / f".{target.stem}.{secrets.token_hex(4)}{target.suffix}"
     try:
         yield temporary
@@ -33,6 +32,17 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_folder(path: str | Path) -> None:
+    """Before hours of work: is there a folder for what will be written?
+
+    Raises:
+        MediaError: It does not exist or may not be written.
+    """
+    folder = Path(path).parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise MediaError(f"{path}: cannot be written: {folder} is no folder that may be written to; give another")
 
 
 def _on_disk(path: Path) -> None:

@@ -45,6 +45,20 @@ def create(path: Path, given: InputContainer) -> OutputContainer:
     return av.open(f"file:{path}", "w", format=format, container_options=options)
 
 
+def require_container(path: str | Path) -> None:
+    """Before hours of work: does a name say what kind of file will be written?
+
+    Raises:
+        MediaError: Its suffix is none that FFmpeg writes, or it has none.
+    """
+    suffix = Path(path).suffix.lower()
+    try:  # nothing is opened before something is written
+        av.open(f"file:any{suffix}", "w", format=_FORMATS.get(suffix)).close()
+    except ValueError:
+        said = f"{suffix} is no container that can be written" if suffix else "its name does not say which container"
+        raise MediaError(f"{path}: {said}; give a name that ends in .mp4, .mov or .mkv") from None
+
+
 def refused(target: str | Path, source: str | Path, suffix: str, error: Exception) -> MediaError:
     """The error for a file that could not be written: the disk's fault, or the container's."""
     if getattr(error, "errno", None) in _DISK:

@@ -17,6 +17,20 @@ NO_TIMESTAMPS = {".avi", ".mxf", ".wav", ".mp3", ".flac"}
 _log = logging.getLogger(__name__)
 
 
+def require_timestamps(target: str | Path) -> None:
+    """Refuse what cannot hold sound that starts later than the picture.
+
+    Raises:
+        MediaError: By its suffix ``target`` is such a file.
+    """
+    suffix = Path(target).suffix.lower()
+    if suffix in NO_TIMESTAMPS:
+        raise MediaError(
+            f"{target}: {suffix} files cannot say when their sound starts; write .mp4, .mov or .mkv (avsync fix: "
+            "--rewrite-audio)"
+        )
+
+
 def shift_audio(source: str | Path, target: str | Path, seconds: float, progress: Progress | None = None) -> list[str]:
     """Copy a file with its sound moved by ``seconds``; all streams are copied packet by packet.
 
@@ -39,11 +53,7 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     info = probe(source)
     require_picture_and_sound(info)
     suffix = Path(target).suffix.lower()
-    if suffix in NO_TIMESTAMPS:
-        raise MediaError(
-            f"{target}: {suffix} files cannot say when their sound starts; write .mp4, .mov or .mkv (avsync fix: "
-            "--rewrite-audio)"
-        )
+    require_timestamps(target)
     # a first timestamp below 0 would be cut away by the container
     base = max(0.0, -info.origin)
     delays = {True: base + max(0.0, seconds), False: base + max(0.0, -seconds)}
