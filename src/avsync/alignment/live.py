@@ -139,12 +139,13 @@ class _Pace:
 def _pieces(segment: Segment, net: SyncNet, crop: str, pace: _Pace) -> Iterator[tuple[int, list[Piece]]]:
     """Picture by picture the pieces of faces that end there; pictures are dropped when too many wait."""
     follow = _whole if crop == "none" else _faces
-    first = 0
+    first = latest = 0
     while not segment.ended:
         newest = first
         for k, pieces in follow(segment, net.face_size):
             newest = max([newest, *(first + piece.track + 1 for piece in pieces)])
-            yield k, [replace(piece, track=first + piece.track) for piece in pieces]
+            latest = max(latest, k)  # who saw no picture before a leap says 0
+            yield latest, [replace(piece, track=first + piece.track) for piece in pieces]
             if pace.behind(segment, k) > MOST_BEHIND:
                 pace.dropped += segment.skip(CAUGHT_UP)
                 break
