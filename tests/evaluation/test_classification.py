@@ -71,6 +71,26 @@ def test_labels_that_training_never_had_do_not_count():
     assert multi_hot([["bell", "dog"], []], KINDS).tolist() == [[1, 0, 0], [0, 0, 0]]
 
 
+def test_a_clip_of_a_kind_that_training_never_had_is_wrong_and_changes_nothing_else():
+    splits = {name: drawn(count, seed) for seed, (name, count) in enumerate((("train", 90), ("val", 30), ("test", 90)))}
+    before = Classification()(None, splits).metrics
+    for name in ("val", "test"):
+        splits[name].labels[0] = ["dog"]
+    splits["train"].labels[0] = []
+    after = Classification()(None, splits).metrics
+    assert before["classification/unseen_clips"] == 0 and after["classification/unseen_clips"] == 1
+    assert after["classification/accuracy"] == pytest.approx(before["classification/accuracy"] - 1 / 90, abs=0.02)
+    assert after["classification/map"] == pytest.approx(before["classification/map"], abs=0.02)
+
+
+def test_one_kind_alone_has_a_precision():
+    splits = {name: drawn(12, seed) for seed, name in enumerate(("train", "val", "test"))}
+    for split in splits.values():
+        split.labels[:] = [["bell"]] * 12
+    metrics = Classification()(None, splits).metrics
+    assert metrics["classification/accuracy"] == metrics["classification/map"] == 1
+
+
 @pytest.mark.parametrize("single", [True, False])
 def test_fine_tuning_learns_the_tone_and_leaves_the_network_as_it_is(single, tmp_path):
     train, test = write_flashes(tmp_path / "train", range(24)), write_flashes(tmp_path / "test", range(100, 112))

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 
 from avsync.errors import AvsyncError
 from avsync.evaluation import retrieval
-from avsync.evaluation.retrieval import AGGREGATIONS, offset_scores, ranks, retrieval_scores, similarities
+from avsync.evaluation.events import Events
+from avsync.evaluation.localization import Localization
+from avsync.evaluation.retrieval import AGGREGATIONS, Retrieval, offset_scores, ranks, retrieval_scores, similarities
 
 
 def drawn(clips: int, frames: int = 6, width: int = 16, seed: int = 0) -> torch.Tensor:
@@ -59,6 +61,12 @@ def test_embeddings_that_are_all_alike_find_nothing():
         assert scores["video_to_audio/median_rank"] == 20
 
 
+def test_what_is_no_number_is_found_last():
+    similarity = torch.eye(5)
+    similarity[2] = float("nan")
+    assert ranks(similarity).tolist() == [1, 1, 5, 1, 1]
+
+
 def test_an_even_number_has_its_median_between_two():
     similarity = torch.tensor([[1.0, 0.0], [1.0, 0.5]])  # ranks 1 and 2
     assert retrieval.recalls(similarity)["median_rank"] == 1.5
@@ -67,6 +75,21 @@ def test_an_even_number_has_its_median_between_two():
 def test_an_unknown_aggregation_is_refused_in_one_line():
     with pytest.raises(AvsyncError, match="diagonal_mean, diagonal_max, mean, max"):
         similarities(drawn(2), drawn(2), "median")
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "words"),
+    [
+        (Retrieval, {"aggregation": "median"}, "expected one of diagonal_mean"),
+        (Retrieval, {"beside": ["median"]}, "expected one of diagonal_mean"),
+        (Localization, {"finer": 3}, "finer=3: expected a divisor of 16"),
+        (Localization, {"frames": 0}, "frames=0: expected 1 or more"),
+        (Events, {"hop": 0}, "hop=0 is no time"),
+    ],
+)
+def test_parts_refuse_what_they_cannot_do_before_a_training_and_not_after(part, given, words):
+    with pytest.raises(AvsyncError, match=words):
+        part(**given)
 
 
 def test_moments_that_agree_are_told_from_their_neighbours():

@@ -39,13 +39,22 @@ def test_stretches_are_cut_from_what_the_whole_gives(frames):
     torch.manual_seed(0)
     audio, features = 0.1 * torch.randn(3, 16_000) + 0.05, Fbank(40)
     whole = features(audio)
-    assert whole.shape[1] == Fbank.count(16_000) == 98 and Fbank.count(100) == 1
+    assert whole.shape[1] == features.count(16_000) == 98 and features.count(100) == 1
     first = torch.randint(0, 98 - 32 + 1, (3, frames))
     first[0, 0], first[1, 0] = 0, 98 - 32
     cut = features.cut(audio, first, 32)  # of one stretch a clip a third is computed, of five all is
     for clip, starts in enumerate(first.tolist()):
         for number, start in enumerate(starts):
             assert torch.allclose(cut[clip, number], whole[clip, start : start + 32], atol=1e-3)
+
+
+def test_a_clip_filled_up_as_the_released_networks_heard_it():
+    """Their loader adds rows of 0 to the logarithms, then normalises all."""
+    audio, features = 0.1 * torch.randn(1, 160_000), Fbank(whole=1024)
+    expected = torch.cat([kaldi(audio[0]), torch.full((26, 128), 5.081 / 4.4849)])
+    assert torch.allclose(features(audio)[0], expected, atol=1e-4)
+    assert features.count(160_000) == 1024 and features.count(200_000) == 1248
+    assert torch.allclose(features.cut(audio, torch.tensor([[608]]), 416)[0, 0], expected[608:], atol=1e-4)
 
 
 def test_half_precision_around_it_changes_nothing():

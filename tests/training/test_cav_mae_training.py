@@ -327,6 +327,24 @@ def test_something_has_to_be_reconstructed(share):
         training(reconstructed=share)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"temperature": [0.07]}, r"temperature=\[0.07\]: expected one above 0, or two"),
+        ({"temperature": 0}, "temperature=0: expected one above 0"),
+        ({"temporal_gap": 0.0}, "temporal_gap=0.0: expected seconds above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anything_is_drawn(given, words):
+    with pytest.raises(AvsyncError, match=words):
+        training(**given)
+
+
+def test_windows_as_long_as_the_clip_have_no_temporal_negatives():
+    with pytest.raises(AvsyncError, match="are all there is; give a shorter window"):
+        fitted(training(temporal_gap=0.3, net={"audio_seconds": 10.24}), data("/nowhere", frames_per_clip=2), 1)
+
+
 @pytest.mark.parametrize("gap", [0.0, 0.3])
 def test_whole_clips_have_no_temporal_negatives(gap):
     with pytest.raises(AvsyncError, match="hears the whole clip.*temporal_gap=null"):

@@ -1,12 +1,13 @@
 """Classification: what sounds in the clip, told from frozen embeddings by a linear layer.
 
 A clip is the mean of its frames' embeddings, picture and sound side by side (2 D numbers), each number standardised on
-the training clips. Logistic regression over kinds when every training clip has exactly one label, else one for each
-kind. The weight of its penalty is the one with the lowest cross-entropy on validation.
+the training clips. Logistic regression over kinds when no training or validation clip has several labels, else one for
+each kind. The weight of its penalty is the one with the lowest cross-entropy on validation.
 
-    accuracy   share of the clips whose likeliest kind is among their labels
+    accuracy   share of the clips with labels whose likeliest kind is among them
     map        mean over kinds of the average precision, each kind against all others; kinds that no test clip has
-               are left out
+               or no training clip had are left out
+    unseen_clips   test clips all of whose labels no training clip had: they count as wrong
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multilabel_average_precision
+from torchmetrics.functional.classification import binary_average_precision
 
 from avsync.data.shards import OpenClip
 from avsync.errors import AvsyncError
@@ -64,25 +65,26 @@ def multi_hot(labels: Sequence[Sequence[str]], kinds: Sequence[str]) -> Tensor:
     return torch.tensor([[float(kind in row) for kind in kinds] for row in labels]).reshape(len(labels), len(kinds))
 
 
-def is_single(targets: Tensor) -> bool:
-    """True if every clip of (N, C) has exactly one kind."""
-    return bool((targets.sum(1) == 1).all())
+def is_single(labels: Sequence[Sequence[str]]) -> bool:
+    """True if no clip has several labels."""
+    return all(len(set(row)) <= 1 for row in labels)
 
 
-def class_scores(scores: Tensor, targets: Tensor, single: bool) -> dict[str, float]:
+def class_scores(scores: Tensor, targets: Tensor, single: bool, labelled: Tensor | None = None) -> dict[str, float]:
     """``accuracy`` and ``map``, see the module's text.
 
     Args:
         scores: (N, C) logits.
         targets: (N, C) multi-hot.
         single: The chances are a softmax's over kinds and not each kind's own.
+        labelled: (N,) bool, which clips have labels, be they among the kinds or not; None for those with a kind.
     """
     chances = scores.double().softmax(1) if single else scores.double().sigmoid()
-    labelled = targets.sum(1) > 0
+    labelled = targets.sum(1) > 0 if labelled is None else labelled
     right = targets.gather(1, scores.argmax(1)[:, None])[labelled]
-    seen = targets.sum(0) > 0
-    precision = multilabel_average_precision(chances[:, seen], targets[:, seen].long(), int(seen.sum()), average="none")
-    return {"accuracy": float(right.mean()), "map": float(precision.mean())}
+    seen = torch.nonzero(targets.sum(0))[:, 0].tolist()
+    precisions = [float(binary_average_precision(chances[:, kind], targets[:, kind].long())) for kind in seen]
+    return {"accuracy": float(right.mean()), "map": sum(precisions) / len(precisions)}
 
 
 def fit_probe(train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor], single: bool) -> Probe:
@@ -156,16 +158,20 @@ class Classification:
                 f"{_named(splits['train'])} and {_named(splits['test'])} share no label, there is nothing to classify; "
                 "prepare with a recipe that knows labels or leave the part out: '~evaluation.parts.classification'"
             )
-        single = is_single(targets["train"]) and is_single(targets["val"])
-        metrics: dict[str, float] = {"kinds": len(kinds), "train_clips": len(splits["train"].keys)}
+        single = is_single([*splits["train"].labels, *splits["val"].labels])
+        labelled = torch.tensor([bool(row) for row in splits["test"].labels])
+        unseen = int((labelled & (targets["test"].sum(1) == 0)).sum())
+        metrics: dict[str, float] = {
+            "kinds": len(kinds), "train_clips": len(splits["train"].keys), "unseen_clips": unseen
+        }  # fmt: skip
         for stream in STREAMS:
             features = {name: pooled(split, stream) for name, split in splits.items()}
             probe = fit_probe((features["train"], targets["train"]), (features["val"], targets["val"]), single)
-            found = class_scores(probe(features["test"].double()), targets["test"], single)
+            found = class_scores(probe(features["test"].double()), targets["test"], single, labelled)
             metrics |= {name if stream == "both" else f"{stream}/{name}": value for name, value in found.items()}
         if self.finetuning is not None and self.finetuning.epochs > 0:
             scores = self.finetuning(net, splits["train"].folders, splits["test"].folders, kinds, single)
-            found = class_scores(scores, targets["test"], single)
+            found = class_scores(scores, targets["test"], single, labelled)
             metrics |= {f"finetuned/{name}": value for name, value in found.items()}
         named = {f"classification/{name}": value for name, value in metrics.items()}
         return Found(named, self._rows(metrics, targets["test"]))

@@ -26,6 +26,7 @@ from torchmetrics.functional.classification import binary_average_precision
 from avsync import clock
 from avsync.data.events import events_of
 from avsync.data.shards import OpenClip
+from avsync.errors import AvsyncError
 from avsync.evaluation.embeddings import Found, Row, Split, embed_moments
 from avsync.evaluation.scene_pages import event_figures
 
@@ -182,6 +183,8 @@ class Events:
     splits = ("val", "test")
 
     def __init__(self, hop: float = 0.2):
+        if hop <= 0:
+            raise AvsyncError(f"events.hop={hop} is no time from one comparison to the next; give seconds, such as 0.2")
         self.hop = hop
 
     def look(self, net: CavMae, clip: OpenClip) -> Line | None:

@@ -30,9 +30,10 @@ from torch import Tensor
 from avsync import clock
 from avsync.data.events import mask_of
 from avsync.data.shards import OpenClip
+from avsync.errors import AvsyncError
 from avsync.evaluation.embeddings import Found, Row, Split, pictures_of
 from avsync.evaluation.scene_pages import heat_figures, middle
-from avsync.models.vit import finely
+from avsync.models.vit import PATCH, finely
 
 if TYPE_CHECKING:
     from avsync.models.cav_mae import CavMae
@@ -146,6 +147,10 @@ class Localization:
     splits = ("val", "test")
 
     def __init__(self, frames: int = 4, finer: int = 2):
+        if finer < 1 or PATCH % finer:
+            raise AvsyncError(f"localization.finer={finer}: expected a divisor of {PATCH}, the pixels of a patch")
+        if frames < 1:
+            raise AvsyncError(f"localization.frames={frames}: expected 1 or more frames of a clip")
         self.frames, self.finer = frames, finer
         self._before: Tensor | None = None  # (D,) a sound of the clip before
 

@@ -69,7 +69,11 @@ def similarities(video: Tensor, audio: Tensor, aggregation: str = "diagonal_mean
         return best
     if aggregation == "max":
         return _largest(video, audio)
-    raise AvsyncError(f"aggregation={aggregation} is not known; expected one of {', '.join(AGGREGATIONS)}")
+    raise _unknown(aggregation)
+
+
+def _unknown(aggregation: str) -> AvsyncError:
+    return AvsyncError(f"aggregation={aggregation} is not known; expected one of {', '.join(AGGREGATIONS)}")
 
 
 def _largest(video: Tensor, audio: Tensor) -> Tensor:
@@ -90,7 +94,8 @@ def ranks(similarity: Tensor) -> Tensor:
     Returns:
         (N,) in 1...N.
     """
-    return (similarity >= similarity.diagonal()[:, None] - TIE).sum(1)
+    worse = similarity < similarity.diagonal()[:, None] - TIE  # what is no number is found last
+    return len(similarity) - worse.sum(1)
 
 
 def recalls(similarity: Tensor, at: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
@@ -166,6 +171,9 @@ class Retrieval:
     splits = ("test",)
 
     def __init__(self, aggregation: str = "diagonal_mean", beside: Sequence[str] = ("diagonal_max", "mean", "max")):
+        for name in (aggregation, *beside):
+            if name not in AGGREGATIONS:
+                raise _unknown(name)
         self.aggregation, self.beside = aggregation, [name for name in beside if name != aggregation]
 
     def look(self, net: CavMae, clip: OpenClip) -> np.ndarray:

@@ -35,16 +35,18 @@ class Fbank(nn.Module):
         mels: Number of bands.
         mean: Of the log-mel energies of the data set that a network was trained on, here AudioSet's.
         std: Their standard deviation.
+        whole: Steps that every clip is filled up to, with energies whose logarithm is 0, as the loader that CAV-MAE's
+            released networks were trained with did; None for none.
 
     Attributes:
         silence: What digital silence becomes, for padding.
     """
 
-    def __init__(self, mels: int = 128, mean: float = -5.081, std: float = 4.4849):
+    def __init__(self, mels: int = 128, mean: float = -5.081, std: float = 4.4849, whole: int | None = None):
         super().__init__()
         self.window: Tensor
         self.scale: Tensor
-        self.mels, self.mean, self.std = mels, mean, std
+        self.mels, self.mean, self.std, self.whole = mels, mean, std, whole
         self.silence = (math.log(EPSILON) - mean) / std
         self.register_buffer("window", torch.hann_window(LENGTH, periodic=False), persistent=False)
         self.register_buffer("scale", triangles(mels), persistent=False)
@@ -65,12 +67,13 @@ class Fbank(nn.Module):
             steps = steps - steps.mean(dim=2, keepdim=True)
             steps = steps - EMPHASIS * F.pad(steps, (1, 0), mode="replicate")[..., :-1]
             power = torch.fft.rfft(steps * self.window, N_FFT).abs().square()  # (B, M, 257)
-            return ((power @ self.scale).clamp(min=EPSILON).log() - self.mean) / self.std
+            bands = (power @ self.scale).clamp(min=EPSILON).log()
+            bands = F.pad(bands, (0, 0, 0, max(0, (self.whole or 0) - bands.shape[1])))
+            return (bands - self.mean) / self.std
 
-    @staticmethod
-    def count(samples: int) -> int:
+    def count(self, samples: int) -> int:
         """Steps of so many samples."""
-        return 1 + max(0, samples - LENGTH) // HOP
+        return max(self.whole or 0, 1 + max(0, samples - LENGTH) // HOP)
 
     def cut(self, audio: Tensor, first: Tensor, length: int) -> Tensor:
         """Stretches of the features; what none of them holds is not computed, if they are the smaller part.
@@ -84,7 +87,7 @@ class Fbank(nn.Module):
             (B, F, L, mels), what :meth:`forward` gives there.
         """
         clips = torch.arange(len(audio), device=audio.device)[:, None, None]
-        if first.shape[1] * length >= self.count(audio.shape[1]):
+        if self.whole or first.shape[1] * length >= self.count(audio.shape[1]):
             return self(audio)[clips, first[..., None] + torch.arange(length, device=first.device)]
         samples = torch.arange(HOP * (length - 1) + LENGTH, device=first.device)
         heard = audio[clips, HOP * first[..., None] + samples]  # (B, F, samples)

@@ -119,9 +119,9 @@ def hidden(  # noqa: PLR0913  what a mask is
 
 
 def _range(name: str, ratio: float | Sequence[float]) -> tuple[float, float]:
-    low, high = (ratio, ratio) if isinstance(ratio, int | float) else ratio
-    if not 0 <= low <= high < 1:
+    between = (ratio, ratio) if isinstance(ratio, int | float) else tuple(ratio)
+    if len(between) != 2 or not 0 <= between[0] <= between[1] < 1:
         raise AvsyncError(
             f"masking.{name}={ratio} is no share of patches to hide; give one below 1, or two, such as 0.75"
         )
-    return float(low), float(high)
+    return float(between[0]), float(between[1])

@@ -19,6 +19,9 @@ PATCH = 16
 HEAD, DECODER_HEAD = 64, 32
 """Width of an attention head in the encoder and the decoder; no tensor tells it."""
 
+WHOLE = 1024
+"""Steps that their loader fills every clip up to, so that one of 10 s ends in 26 of padding."""
+
 ROWS = 128 // PATCH
 """Rows of patches of a spectrogram of 128 bands."""
 
@@ -73,7 +76,7 @@ def config(tensors: dict[str, Tensor]) -> dict[str, Any]:
     registers = len(tensors["register_tokens"]) // 2 if "register_tokens" in tensors else 0
     return {
         "_target_": "avsync.models.cav_mae.CavMae",
-        "audio_features": {"_target_": "avsync.features.fbank.Fbank", "mels": PATCH * ROWS},
+        "audio_features": {"_target_": "avsync.features.fbank.Fbank", "mels": PATCH * ROWS, "whole": WHOLE},
         "video_features": {
             "_target_": "avsync.features.picture.Picture",
             "size": PATCH * round(tensors["pos_embed_v"].shape[1] ** 0.5),

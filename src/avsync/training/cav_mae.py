@@ -69,10 +69,15 @@ class CavMaeTraining(NetworkTraining):
                 f"model.temporal_gap={temporal_gap} wants frames that hear different sounds; this network hears the "
                 "whole clip with each; give model.net.audio_seconds or model.temporal_gap=null"
             )
+        between = (temperature,) * 2 if isinstance(temperature, int | float) else tuple(temperature)
+        if len(between) != 2 or min(between) <= 0:
+            raise AvsyncError(f"model.temperature={temperature}: expected one above 0, or two, from first to last step")
+        if temporal_gap is not None and temporal_gap <= 0:
+            raise AvsyncError(f"model.temporal_gap={temporal_gap}: expected seconds above 0, such as 0.3, or null")
         if not 0 < reconstructed <= 1:
             raise AvsyncError(f"model.reconstructed={reconstructed} is no share of pairs; expected 0...1 without 0")
         self.reconstruction, self.reconstructed, self.contrast = reconstruction, reconstructed, contrast
-        self.temperatures = (temperature, temperature) if isinstance(temperature, int | float) else tuple(temperature)
+        self.temperatures = between
         self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
         self.seed = seed
         self.measured: list[tuple[Tensor, Tensor, dict[str, float]]] = []
@@ -81,7 +86,8 @@ class CavMaeTraining(NetworkTraining):
         """Begin, if the data have what the objective wants.
 
         Raises:
-            AvsyncError: There are to be negatives within a clip, and a sample has but one frame of it.
+            AvsyncError: There are to be negatives within a clip, and a sample has but one frame of it, or all of them
+                hear the same.
             CheckpointError: As in :class:`~avsync.training.module.NetworkTraining`.
         """
         frames = getattr(self.trainer.datamodule, "frames_per_clip", None)  # type: ignore[attr-defined]
@@ -89,6 +95,13 @@ class CavMaeTraining(NetworkTraining):
             raise AvsyncError(
                 f"model.temporal_gap={self.temporal_gap} wants several frames of a clip in a batch, and there is one; "
                 "give data.frames_per_clip=2 and half the data.batch_size, or model.temporal_gap=null"
+            )
+        heard = getattr(getattr(self.trainer.datamodule, "read", None), "seconds", None)  # type: ignore[attr-defined]
+        if stage == "fit" and self.temporal_gap is not None and heard and (self.net.audio_seconds or 0) >= heard:
+            raise AvsyncError(
+                f"model.temporal_gap={self.temporal_gap} wants frames that hear different sounds; "
+                f"model.net.audio_seconds={self.net.audio_seconds} of clips of data.seconds={heard} are all there is; "
+                "give a shorter window or model.temporal_gap=null"
             )
         super().setup(stage)
 
