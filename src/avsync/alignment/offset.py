@@ -23,7 +23,8 @@ class Estimate:
         frames: The candidate with the smallest distance, whole frames.
         confidence: Median of the curve minus its minimum, SyncNet's definition; in the model's units of distance. Of
             a curve longer than that of ±15, the part around the minimum counts.
-        curve: (2 search + 1,) mean distance for offsets -search...+search; NaN where nothing was compared.
+        curve: (2 search + 1,) mean distance for offsets -search...+search, see :class:`Sums`; NaN where nothing was
+            compared.
         windows: Windows of 0.2 s behind it, those that reach this offset, each counted by its weight (0...1).
         centre: Offset in frames that the middle of the curve stands for.
     """
@@ -64,7 +65,8 @@ class Sums:
     """A curve in the making: pieces of any number of windows, in the memory of one.
 
     An offset is compared on the windows that reach it. One that fewer than a third of the best reached offset's
-    windows reach (only the ends of a short clip would speak for it) is not a candidate.
+    windows reach (only the ends of a short clip would speak for it) is not a candidate. A mean of fewer windows errs more,
+    as the root of their number, and would be lowest for that alone: it is moved as much nearer to the curve's median.
     """
 
     def __init__(self) -> None:
@@ -88,8 +90,9 @@ class Sums:
         """What all of them say; None when no window has anything to say."""
         if self._distance is None or self._weight is None or self._weight.max() <= 0:
             return None
-        curve = (self._distance / self._weight).float()
-        curve = curve.masked_fill(self._weight < self._weight.max() / 3, float("nan"))
+        reach = self._weight / self._weight.max()
+        curve = (self._distance / self._weight).float().masked_fill(reach < 1 / 3, float("nan"))
+        curve = torch.lerp(curve.nanmedian().expand_as(curve), curve, reach.sqrt().float())
         best = int(curve.nan_to_num(nan=float("inf")).argmin())
         return read_curve(curve, windows=float(self._weight[best]))
 
