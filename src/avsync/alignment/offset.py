@@ -65,8 +65,8 @@ class Sums:
     """A curve in the making: pieces of any number of windows, in the memory of one.
 
     An offset is compared on the windows that reach it. One that fewer than a third of the best reached offset's
-    windows reach (only the ends of a short clip would speak for it) is not a candidate. A mean of fewer windows errs more,
-    as the root of their number, and would be lowest for that alone: it is moved as much nearer to the curve's median.
+    windows reach (only the ends of a short clip would speak for it) is not a candidate. A mean of fewer windows errs
+    more, as the root of their number, and would be lowest for that alone: it is moved as much nearer to the median.
     """
 
     def __init__(self) -> None:
