@@ -189,7 +189,7 @@ def test_no_run_yet_says_what_to_do(video, tmp_path, monkeypatch, capsys):
         (["offset", "x.mp4", "--search", "40"], "--search: '40' is not a number from 0.04 to 30"),
         (["offset", "x.mp4", "--min-chance", "half"], "--min-chance: 'half' is not a number from 0 to 1"),
         (["fix", "x.mp4", "y.mp4", "--offset", "inf"], "--offset: 'inf' is not a number from -3600000 to 3600000"),
-        (["score", "x.mp4", "--segment", "0.1"], "--segment: '0.1' is not a number of at least 0.4"),
+        (["score", "x.mp4", "--segment", "-1"], "--segment: '-1' is not a number of at least 0"),
         (["watch", "-", "--window", "nan"], "--window: 'nan' is not a number from 0.2 to 3600"),
         (["filter", "x", "--out", "y", "--workers", "1.5"], "--workers: '1.5' is not a whole number of at least 1"),
     ],

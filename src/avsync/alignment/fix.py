@@ -99,9 +99,8 @@ def fix(  # noqa: PLR0913 - two files and how to measure and write, all but four
         NoFaceError: There is nothing to measure.
     """
     free_target(source, target, force)
-    if (
-        not rewrite and Path(source).suffix.lower() != Path(target).suffix.lower()
-    ):  # else a copy may be all there is to do
+    # of the same kind a copy may be all there is to do
+    if not rewrite and Path(source).suffix.lower() != Path(target).suffix.lower():
         require_timestamps(target)
     progress, crop = settings.pop("progress", None) or _nobody, settings.pop("crop", "face")
     if offset is not None:

@@ -21,7 +21,7 @@ def add(verbs: Any) -> None:
         "--lse", metavar="V2.ckpt", help=f"SyncNet's released network, for LSE-C and LSE-D: {CHECKPOINT}"
     )
     score.add_argument(
-        "--segment", type=number(0.4), default=1.0, metavar="SECONDS", help="length of a segment (default 1)"
+        "--segment", type=number(0), default=1.0, metavar="SECONDS", help="length of a segment (default 1)"
     )
     score.set_defaults(run=_run)
 
