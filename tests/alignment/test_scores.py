@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from avsync.alignment.scores import Embedded, score
+from avsync.alignment.scores import Embedded, robust_spread, score, wrong_curve
 from avsync.alignment.verdicts import SILENCE_DB, draw_line, judge
 
 SEARCH = 15
@@ -78,3 +78,20 @@ def test_a_set_dubbed_with_itself_is_still_measured_against_wrong_sound():
     apart = score(clips[0], clips[1:], SEARCH)
     among = score(clips[0], [clips[0], *clips[1:]], SEARCH)
     assert among["score"] == pytest.approx(apart["score"], rel=0.1)
+
+
+@pytest.mark.parametrize("early", [0, 10])
+def test_a_score_is_the_contrast_of_the_curve_in_spreads_of_wrong_ones(early):
+    """At any offset: the curve itself is careful already where few windows reach it."""
+    clips = [clip(seed, 46, early, noise=0.1) for seed in range(3)]
+    row = score(clips[0], clips[1:], SEARCH)
+    assert row["offset"] == early
+    assert row["best"] == pytest.approx(row["confidence"] / spread_of(clips))
+
+
+def spread_of(clips):
+    face, others = clips[0], clips[1:]
+    wrong = wrong_curve(face.video, torch.cat([other.audio for other in others]), face.weight)
+    starts = torch.arange(len(wrong))[:, None] + torch.arange(-SEARCH, SEARCH + 1)
+    around = wrong[starts % len(wrong)]
+    return robust_spread(around.median(dim=1).values - around[:, SEARCH])

@@ -69,7 +69,7 @@ def clips(noise: float, count: int, seed: int) -> list[Measured]:
         video = F.normalize(torch.randn(100, 32, generator=generator), dim=-1)
         audio = F.normalize(video + noise * torch.randn(100, 32, generator=generator) / 32**0.5, dim=-1).roll(-2, 0)
         matrix = distance_matrix(video, audio, 15)
-        made.append(Measured(str(number), 2, matrix, torch.ones(100), video, audio, 0))
+        made.append(Measured(str(number), 2, matrix, torch.ones(100), video, audio))
     return made
 
 

@@ -1,8 +1,13 @@
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from avsync.alignment.distances import distance_matrix
+from avsync.data.shards import ShardError
+from avsync.evaluation.offsets import OffsetEvaluation
 from avsync.evaluation.protocols import (
     FRAMES,
     SEARCH,
@@ -12,6 +17,7 @@ from avsync.evaluation.protocols import (
     pair_accuracy,
     pair_distances,
 )
+from mouths import write_mouths
 
 
 def noise(count: int, seed: int) -> torch.Tensor:
@@ -76,3 +82,12 @@ def test_shifted_pairs_are_beyond_the_tolerance():
     marked[:, SEARCH + 3] = 0.0
     synced, shifted = pair_distances(marked, 3, torch.Generator().manual_seed(0))
     assert (synced == 0).all() and (shifted == 1).all()
+
+
+def test_clips_too_short_to_search_in_are_told_and_those_of_half_a_second_passed_over(mouth_run, tmp_path):
+    checkpoint = shutil.copy(mouth_run / "checkpoints" / "best.ckpt", tmp_path / "best.ckpt")
+    write_mouths(tmp_path / "short", range(2), seconds=1.0)
+    write_mouths(tmp_path / "shortest", range(2), seconds=0.4)
+    for name in ("short", "shortest"):
+        with pytest.raises(ShardError, match=f"{name}: no clip is long enough .* at least 1.8 s"):
+            OffsetEvaluation(progress=False)(Path(checkpoint), tmp_path / name, tmp_path / name, tmp_path)

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 import avsync
-from avsync import cli
+from avsync import cli, clock
+from avsync.alignment.embedded import Seen
 from avsync.errors import AvsyncError, MediaError
 from avsync.evaluation.lse import lse_of_clip
-from avsync.evaluation.score import LIMITS, is_released
+from avsync.evaluation.score import LIMITS, is_released, segments
 from avsync.media.read import read_frames
 from avsync.media.remux import shift_audio
 from avsync.media.sound import read_audio
@@ -42,6 +43,15 @@ def test_what_is_in_sync_scores_high(video, checkpoint):
     assert [segment.time for segment in found.segments] == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
     expected = np.average([one.chance for one in found.segments], weights=[one.speech for one in found.segments])
     assert found.score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("first", [20, 22, 24, 25])
+def test_a_face_that_comes_at_the_end_of_a_segment_has_none_there(first):
+    windows = torch.nn.functional.normalize(torch.randn(200, 16, generator=torch.Generator().manual_seed(0)), dim=-1)
+    face = Seen(0, clock.seconds(first), windows[first:150], torch.ones(150 - first))
+    found = segments([face], windows, torch.ones(200), clock.FPS)
+    assert [segment.time for segment in found] == [1.5, 2.5, 3.5, 4.5, 5.5]
+    assert all(segment.found.windows <= 21 for segment in found)
 
 
 @pytest.mark.parametrize(

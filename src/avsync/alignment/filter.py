@@ -31,7 +31,7 @@ from avsync.data.verdicts import read_table, write_table
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import fingerprint, load_syncnet
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same clips would get other scores."""
 COMPANY = 8
 """Other clips whose sound a clip is held against, at least; a smaller shard takes the next ones of its folder along."""

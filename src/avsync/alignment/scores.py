@@ -90,8 +90,7 @@ def score(clip: Embedded, others: Sequence[Embedded], search: int) -> dict[str, 
         sync, ``best`` that of the best offset of all; ``wrong`` and ``wrong_best``, the same of some wrong pairings.
         Without any speech, or others, there is nothing to score: NaN, and offset 0.
     """
-    distances = distance_matrix(clip.video, clip.audio, search)
-    found = estimate(distances, clip.weight)
+    found = estimate(distance_matrix(clip.video, clip.audio, search), clip.weight)
     heard = [other.audio for other in others if other.weight.sum() > 0]
     row = {"key": clip.key, **clip.told}
     if found is None or not heard:
@@ -102,7 +101,7 @@ def score(clip: Embedded, others: Sequence[Embedded], search: int) -> dict[str, 
     around = wrong[starts % len(wrong)]  # (M, 2 search + 1)
     contrasts = around.median(dim=1, keepdim=True).values - around
     spread = robust_spread(contrasts[:, search])
-    own = (found.curve.nanmedian() - found.curve) * certainty(distances, clip.weight) / spread
+    own = (found.curve.nanmedian() - found.curve) / spread
     kept = torch.linspace(0, len(wrong) - 1, WRONG_KEPT).long()
     near = slice(search - TOLERANCE, search + TOLERANCE + 1)
     return row | {
@@ -124,12 +123,6 @@ def wrong_curve(video: Tensor, sound: Tensor, weight: Tensor) -> Tensor:
     """
     index = (torch.arange(len(video))[:, None] + torch.arange(len(sound))) % len(sound)  # (N, M)
     return weight @ torch.cdist(video, sound).gather(1, index) / weight.sum()
-
-
-def certainty(distances: Tensor, weight: Tensor) -> Tensor:
-    """(2 search + 1,) in 0...1: offsets that fewer windows reach vary more, by the root of their number."""
-    total = (weight[:, None] * ~distances.isnan()).sum(dim=0)
-    return (total / total.max()).sqrt()
 
 
 def robust_spread(values: Tensor) -> float:

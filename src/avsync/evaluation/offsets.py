@@ -19,7 +19,7 @@ from avsync import clock
 from avsync.alignment.chance import Chance
 from avsync.alignment.distances import distance_matrix
 from avsync.alignment.offset import Estimate, estimate
-from avsync.data.shards import Clip, read_clips
+from avsync.data.shards import Clip, ShardError, read_clips
 from avsync.data.speech import speech_near, speech_share
 from avsync.evaluation.calibration import Bin, answers, expected_error, fit_chance, reliability
 from avsync.evaluation.protocols import (
@@ -50,7 +50,6 @@ class Measured:
         speech: (N,) share of each window's frames that are not silent.
         video: (N, D) embeddings, as they are compared.
         audio: (A, D) the same of the shifted sound.
-        start: First picture window on the sound's clock.
     """
 
     key: str
@@ -59,7 +58,6 @@ class Measured:
     speech: Tensor
     video: Tensor
     audio: Tensor
-    start: int
 
     def estimate(self) -> Estimate | None:
         """What the whole clip says."""
@@ -85,7 +83,7 @@ def measure_clip(net: SyncNet, clip: Clip, shift: int) -> Measured:
     audio = net.centred(net.embed_audio(torch.from_numpy(sound)[None].to(device)))[0].cpu()
     distances = distance_matrix(video, audio, SEARCH, start)
     speech = speech_share(torch.from_numpy(clip.audio))
-    return Measured(clip.key, shift, distances, speech, video, audio, start)
+    return Measured(clip.key, shift, distances, speech, video, audio)
 
 
 def shift_of(key: str, seed: int) -> int:
@@ -117,6 +115,9 @@ class OffsetEvaluation:
 
         Returns:
             What metrics.json holds: fractions in 0...1, errors in ms.
+
+        Raises:
+            ShardError: No clip of a split is long enough; those below 0.6 s are passed over.
         """
         device = "cuda" if torch.cuda.is_available() else "cpu"
         net, _ = load_syncnet(checkpoint, device)
@@ -137,7 +138,14 @@ class OffsetEvaluation:
 
     def _measure(self, net: SyncNet, folder: Path, what: str) -> list[Measured]:
         clips = track(read_clips(folder), what, disable=not self.progress, transient=True)
-        return [measure_clip(net, clip, shift_of(clip.key, self.seed)) for clip in clips]
+        long = (clip for clip in clips if len(clip.frames) >= clock.WINDOW_FRAMES + MAX_SHIFT)
+        measured = [measure_clip(net, clip, shift_of(clip.key, self.seed)) for clip in long]
+        if all(clip.distances.isnan().any(dim=1).all() for clip in measured):
+            needed = clock.seconds(clock.WINDOW_FRAMES + 2 * SEARCH + MAX_SHIFT)
+            raise ShardError(
+                f"{folder}: no clip is long enough to search ±{SEARCH} frames; prepare some of at least {needed} s"
+            )
+        return measured
 
     def _pairs(self, measured: list[Measured]) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(self.seed)

@@ -236,7 +236,7 @@ def segments(
         weight = face.shown * near[(torch.arange(len(face.video)) + face.first).clamp(max=len(near) - 1)]
         for number in range(face.first // frames, -(-face.end // frames)):
             first = max(0, number * frames - face.first)
-            rows = slice(first, number * frames - face.first + windows)
+            rows = slice(first, max(first, number * frames - face.first + windows))
             if face.shown[rows].sum() < LEAST * windows:
                 continue
             found = estimate(distances[rows], weight[rows])
