@@ -9,6 +9,11 @@ from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
 
 
+def mended(file: str, progress) -> dict:
+    """The same, of files that are good by now."""
+    return errand(str(Path(file).with_name("good")), progress) | {"file": file}
+
+
 def errand(file: str, progress) -> dict:
     name = Path(file).name
     if name.startswith("bad"):

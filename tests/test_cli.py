@@ -200,6 +200,16 @@ def test_a_number_out_of_its_limits_is_told_with_them(arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_what_runs_and_export_cannot_read_or_write_is_one_line(mouth_run, tmp_path, capsys):
+    assert cli.main(["runs", str(mouth_run.parent), "--csv", str(tmp_path / "nowhere" / "table.csv")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+    (tmp_path / "card.md").write_bytes(b"caf\xe9")
+    given = ["export", str(mouth_run / "checkpoints" / "best.ckpt"), str(tmp_path / "out"), "--card"]
+    for card in ("card.md", "nowhere.md"):
+        assert cli.main([*given, str(tmp_path / card)]) == 2
+        assert f"{card}: cannot be read; give the model card" in capsys.readouterr().err
+
+
 def test_the_command_is_installed():
     done = run_python("-m", "avsync", "offset", "--help")
     assert done.returncode == 0 and "--checkpoint" in done.stdout

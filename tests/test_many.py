@@ -20,7 +20,7 @@ from avsync.cli.pool import _Worker, here, spread
 from avsync.cli.results import Results
 from avsync.cli.targets import targets
 from avsync.errors import AvsyncError
-from errands import errand
+from errands import errand, mended
 from mouths import film_mouth
 from rows import check_row
 
@@ -119,6 +119,23 @@ def test_rows_go_to_the_file_and_a_second_run_has_nothing_to_do(names, tmp_path,
     assert each(given, errand, str) == 2 and out.read_bytes() == before
     more = options(*files, *names("4"), "--out", out)
     assert each(more, errand, str) == 2 and len(rows_of(out)) == 5
+
+
+def test_what_could_not_be_used_is_tried_again_when_that_is_asked_for(names, tmp_path):
+    out = tmp_path / "rows.jsonl"
+    good, bad = names("1", "bad")
+    each(options(good, bad, "--out", out), errand, str)
+    (done,) = (line for line in out.read_bytes().splitlines() if b"error" not in line)
+
+    again = options(good, bad, "--out", out)
+    assert each(again, mended, str) == 2 and len(rows_of(out)) == 2
+    again.retry = True
+    assert each(again, mended, str) == 0
+    assert out.read_bytes().splitlines()[0] == done and "process" in rows_of(out)[1] and len(rows_of(out)) == 2
+    with Results(out, settings_of(again)), pytest.raises(AvsyncError, match="another run"):
+        each(again, mended, str)
+    with pytest.raises(AvsyncError, match="--retry takes up"):
+        each(options(good, "--retry"), errand, str)
 
 
 def test_the_half_line_that_a_kill_left_is_done_again(names, tmp_path):

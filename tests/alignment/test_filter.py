@@ -118,6 +118,15 @@ def test_the_command_writes_the_table_and_the_page(dirty, checkpoint, judged, tm
     assert "data_prep/prepare.py" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("option", "place"), [("--report", "nowhere/page.html"), ("--out", "nowhere/table.parquet")])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_scored(
+    dirty, checkpoint, tmp_path, capsys, option, place
+):
+    given = ["filter", dirty, "--checkpoint", checkpoint, "--out", tmp_path / "table.parquet", option, tmp_path / place]
+    assert cli.main(list(map(str, given))) == 2
+    assert "is no folder" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_every_clip_that_was_measured_is_in_each_plot(judged, tmp_path, monkeypatch):
     figures = []
     monkeypatch.setattr(verdict_page, "svg", lambda figure, caption: figures.append(figure) or "")

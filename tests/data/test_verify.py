@@ -10,6 +10,7 @@ from avsync.cli import main
 from avsync.data.shards import write_shards
 from avsync.data.verify import verify
 from mouths import draw_mouth, encoded, write_mouths
+from rows import check_row
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,9 @@ def test_the_command(folder, capsys):
     assert main(["verify", str(folder), "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["shards"] == 2 and report["samples"] == 4 and report["problems"]
-    assert main(["verify", str(folder / "nowhere")]) == 2
+    check_row("verify", report)
+    assert main(["verify", str(folder / "nowhere"), "--json"]) == 2
+    check_row("error", json.loads(capsys.readouterr().out))
 
 
 def test_the_folder_of_the_tars_is_told_from_the_one_around_it(folder, capsys):

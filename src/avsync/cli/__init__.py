@@ -18,10 +18,10 @@ VERBS = (offset, fix, drift, speakers, score, report, watch, runs, sets, checkpo
 INTERRUPTED = 130
 
 STATUS = """exit status:
-  0    done; watch: the source ended; or who read the lines went away
+  0    done; watch: the source ended; or the reader of the lines closed the pipe
   1    verify found damage
   2    at least one input could not be used: one line each on stderr, the others go on
-  3    else: fix wrote nothing of a file, since the answer is undecided
+  3    otherwise: fix wrote nothing for a file, whose answer is undecided or cannot be repaired
   130  Ctrl-C
 """
 

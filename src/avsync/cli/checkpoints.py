@@ -36,9 +36,10 @@ def _import(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from avsync.models.shipped import export
 
-    if options.card and not Path(options.card).is_file():
-        raise AvsyncError(f"{options.card} is not a file; give the model card, in Markdown")
-    card = Path(options.card).read_text(encoding="utf-8") if options.card else None
+    try:
+        card = Path(options.card).read_text(encoding="utf-8") if options.card else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise AvsyncError(f"{options.card}: cannot be read; give the model card, Markdown in UTF-8") from error
     first, *others = options.checkpoint
     folder = export(first, Path(options.out), card, options.half, others)
     size = sum(path.stat().st_size for path in folder.iterdir())

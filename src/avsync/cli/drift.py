@@ -23,8 +23,9 @@ def add_following(parser: argparse.ArgumentParser) -> None:
     """Arguments of a verb that follows the offset."""
     add_measuring(parser)
     parser.add_argument(
-        "--min-confidence", type=number(0), default=0.0, metavar="C", help="say undecided below it as well (default 0)"
-    )
+        "--min-confidence", type=number(0), default=0.0, metavar="C",
+        help="say undecided below this confidence too, in the network's units of distance (default 0)",
+    )  # fmt: skip
     add_search(parser, "to either side of the offset that was last found")
 
 

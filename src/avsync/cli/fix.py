@@ -24,11 +24,12 @@ def add(verbs: Any) -> None:
     """The verb's arguments."""
     fix = verbs.add_parser("fix", help="write a copy of a file with its sound where it belongs")
     add_inputs(fix)
-    fix.add_argument("target", metavar="OUT", help="the file to write, or a folder that is there: FILE's name in it")
+    fix.add_argument("target", metavar="OUT", help="the file to write, or a folder that exists: FILE's name in it")
     add_following(fix)
     fix.add_argument(
-        "--offset", type=number(-FAR, FAR), metavar="MS", help="by how much the sound is early; nothing is measured"
-    )
+        "--offset", type=number(-FAR, FAR), metavar="MS",
+        help="by how much the sound is early, negative when late; nothing is measured",
+    )  # fmt: skip
     fix.add_argument("--rewrite-audio", action="store_true", help="move samples, for readers that ignore timestamps")
     fix.add_argument("--force", action="store_true", help="replace OUT if it is there")
     fix.set_defaults(run=_run)

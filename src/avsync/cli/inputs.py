@@ -29,12 +29,14 @@ CHECKPOINT = (
     "a path, a name that ships, or hub:OWNER/REPO (default: that of the newest run in ./runs, else the one that ships)"
 )
 
+CROP = "face: find and follow faces (default); none: the picture is a face crop already"
+
 DEADLINE = 600.0
 
 FAR = 3_600_000
 """Milliseconds that a given offset may be, either way: an hour."""
 
-_NOT_SETTINGS = ("files", "list", "json", "out", "workers", "deadline", "run", "force")
+_NOT_SETTINGS = ("files", "list", "json", "out", "retry", "workers", "deadline", "run", "force")
 
 Progress = Callable[[float], None]
 """Told the share of a file that is done, 0...1."""
@@ -49,6 +51,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="RESULTS.jsonl",
         help="write rows there instead, and go on where an earlier run was stopped; a bad file is a row too",
     )  # fmt: skip
+    parser.add_argument("--retry", action="store_true", help="with --out: try what could not be used before once more")
     parser.add_argument(
         "--workers", type=number(1, kind=int), metavar="N", help="processes (default: 1, with --out one a core)"
     )
@@ -61,7 +64,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 def add_measuring(parser: argparse.ArgumentParser) -> None:
     """Arguments of a verb that measures with a network."""
     parser.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
-    parser.add_argument("--crop", choices=("face", "none"), default="face", help="none: the file is a face crop")
+    parser.add_argument("--crop", choices=("face", "none"), default="face", help=CROP)
     parser.add_argument(
         "--min-chance", type=number(0, 1), default=MIN_CHANCE, metavar="P",
         help=f"say undecided when the chance to be right within a frame is lower (default {MIN_CHANCE})",
@@ -126,9 +129,11 @@ def each(
     Raises:
         AvsyncError: There is nothing to do, or ``--out`` cannot be gone on with.
     """
+    if options.retry and not options.out:
+        raise AvsyncError("--retry takes up the rows of an earlier run; name them, --out RESULTS.jsonl")
     given = listed(options.files, options.list) if files is None else list(files)
     unsure = 0
-    with Results(options.out, settings_of(options)) if options.out else nullcontext() as results:
+    with Results(options.out, settings_of(options), options.retry) if options.out else nullcontext() as results:
         rows = results.rows() if results else iter(())
         counts = Counter(UNUSABLE if "error" in row else status(row) for row in rows)
         left = once(given, results.files) if results else given

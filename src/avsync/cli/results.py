@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +40,7 @@ class Results:
     Args:
         path: Of the rows; made if it is not there.
         settings: Plain values that rows depend on.
+        retry: Take rows of files that could not be used out first.
 
     Attributes:
         files: Those that have a row, see :func:`avsync.cli.listed.same`.
@@ -47,19 +49,13 @@ class Results:
         AvsyncError: The rows were made with other settings, are no rows, or somebody else is writing them.
     """
 
-    def __init__(self, path: str | Path, settings: Row) -> None:
+    def __init__(self, path: str | Path, settings: Row, retry: bool = False) -> None:
         self.path = Path(path)
         self.files: set[str] = set()
-        try:
-            self._stream = self.path.open("a+b", buffering=0)
-        except OSError as error:
-            raise AvsyncError(f"{path}: cannot be written ({error.strerror}); give another --out") from error
-        try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._stream.close()
-            raise AvsyncError(f"{path}: another run is writing it; wait for that, or give another --out") from None
+        self._stream = self._opened()
         self._agree(json.loads(json.dumps(settings, default=str)))
+        if retry:
+            self._forget_errors()
 
     def __enter__(self) -> Results:
         return self
@@ -67,11 +63,29 @@ class Results:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stream.close()
 
+    def _opened(self) -> FileIO:
+        try:
+            stream = FileIO(self.path, "a+")
+        except OSError as error:
+            raise AvsyncError(f"{self.path}: cannot be written ({error.strerror}); give another --out") from error
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.close()
+            raise AvsyncError(f"{self.path}: another run is writing it; wait for that, or give another --out") from None
+        return stream
+
+    def _forget_errors(self) -> None:
+        with whole_file(self.path) as partial, partial.open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(row) + "\n" for row in self.rows() if "error" not in row)
+        self._stream.close()
+        self._stream, self.files = self._opened(), set()
+
     def _agree(self, settings: Row) -> None:
         beside = _beside(self.path)
         if not os.fstat(self._stream.fileno()).st_size:
             with whole_file(beside) as partial:
-                _write_through(partial, json.dumps(settings, indent=1) + "\n")
+                partial.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
             return
         try:
             before = json.loads(beside.read_text())
@@ -127,10 +141,3 @@ def _parsed(line: bytes) -> Row | None:
     except ValueError:
         return None
     return row if isinstance(row, dict) and isinstance(row.get("file"), str) else None
-
-
-def _write_through(path: Path, text: str) -> None:
-    with path.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())

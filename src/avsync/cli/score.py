@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from avsync.cli.inputs import CHECKPOINT, Progress, add_inputs, add_measuring, each, number, pinned
+from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, number, pinned
 
 MEANS = ("score", "aligned", "decided", "lse_d", "lse_c")
 
@@ -18,10 +18,16 @@ def add(verbs: Any) -> None:
     add_inputs(score)
     add_measuring(score)
     score.add_argument(
-        "--lse", metavar="V2.ckpt", help=f"SyncNet's released network, for LSE-C and LSE-D: {CHECKPOINT}"
-    )
+        "--lse", metavar="V2.ckpt",
+        help="SyncNet's released network, as `avsync import` wrote it, for LSE-C and LSE-D (default: no LSE, unless "
+        "--checkpoint is that network)",
+    )  # fmt: skip
     score.add_argument(
-        "--segment", type=number(0), default=1.0, metavar="SECONDS", help="length of a segment (default 1)"
+        "--segment",
+        type=number(0),
+        default=1.0,
+        metavar="SECONDS",
+        help="length of a segment, 0.4 and more (default 1)",
     )
     score.set_defaults(run=_run)
 

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from avsync.cli.inputs import CHECKPOINT, complain, number
+from avsync.cli.inputs import CHECKPOINT, UNUSABLE, complain, number
 from avsync.errors import AvsyncError
+from avsync.media.atomic import require_folder
 
 
 def add(verbs: Any) -> None:
@@ -24,7 +25,11 @@ def add(verbs: Any) -> None:
     filter_.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
     filter_.add_argument("--out", required=True, metavar="TABLE.parquet", help="for data.verdicts=TABLE.parquet")
     filter_.add_argument(
-        "--correct", type=number(0, kind=int), default=0, metavar="N", help="correct shifts of up to N frames"
+        "--correct",
+        type=number(0, kind=int),
+        default=0,
+        metavar="N",
+        help="correct shifts of up to N frames instead of dropping the clips (default 0: none)",
     )
     filter_.add_argument(
         "--search", type=number(1, kind=int), default=15, metavar="N", help="frames to search (default 15)"
@@ -52,7 +57,9 @@ def _verify(options: argparse.Namespace) -> int:
             *_, report = steps
         except AvsyncError as error:
             complain(error)
-            status = 2
+            if options.json:
+                print(json.dumps({"file": folder, "error": str(error)}))
+            status = UNUSABLE
             continue
         status = max(status, 1 if report.problems else 0)
         if options.json:
@@ -73,12 +80,14 @@ def _filter(options: argparse.Namespace) -> int:
     from avsync.models import shipped
 
     out = Path(options.out)
+    for path in filter(None, (options.out, options.report)):
+        require_folder(path)
     checkpoint = shipped.find(options.checkpoint or default_checkpoint())
     devices = tuple(options.devices) if options.devices else None
     judge = Filter(options.search, options.correct, options.workers, devices)
     judged = judge(options.folders, checkpoint, out.with_suffix(".scores"))
+    judged.save(out)
     if options.report:
         write_verdict_page(Path(options.report), judged)
-    judged.save(out)
     print(f"checkpoint: {checkpoint}\n{out}: {summary(judged.rows)}")
     return 0

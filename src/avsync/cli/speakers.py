@@ -8,7 +8,7 @@ from typing import Any
 
 from avsync import clock
 from avsync.alignment.chance import SURE
-from avsync.cli.inputs import CHECKPOINT, FAR, Progress, add_inputs, each, number, pinned
+from avsync.cli.inputs import CHECKPOINT, CROP, FAR, Progress, add_inputs, each, number, pinned
 from avsync.cli.listed import named
 from avsync.cli.offset import add_search
 from avsync.cli.targets import apart, targets
@@ -26,10 +26,10 @@ def add(verbs: Any) -> None:
     speakers = verbs.add_parser("speakers", help="tell whose voice is heard, and when it is nobody's on screen")
     add_inputs(speakers)
     speakers.add_argument("--checkpoint", metavar="CKPT", help=CHECKPOINT)
-    speakers.add_argument("--crop", choices=("face", "none"), default="face", help="none: the file is a face crop")
+    speakers.add_argument("--crop", choices=("face", "none"), default="face", help=CROP)
     speakers.add_argument(
         "--min-chance", type=number(0, 1), default=SURE, metavar="P",
-        help=f"the voice is nobody's when the chance that it ever is a face's is lower (default {SURE})",
+        help=f"below this chance that any face on screen speaks the voice is nobody's (default {SURE})",
     )  # fmt: skip
     add_search(speakers, default=SEARCH)
     speakers.add_argument(

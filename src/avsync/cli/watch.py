@@ -14,20 +14,23 @@ from avsync.alignment.chance import MIN_CHANCE
 from avsync.cli.inputs import add_measuring, number, pinned
 from avsync.cli.offset import LOOKED_FOR, add_search, numbers, words
 
-SECONDS = number(clock.seconds(clock.WINDOW_FRAMES), 3600)
+LEAST = clock.seconds(clock.WINDOW_FRAMES)
+SECONDS = number(LEAST, 3600)
 """An argument of at least a window and at most an hour."""
 
 
 def add(verbs: Any) -> None:
     """The verb's arguments."""
     watch = verbs.add_parser("watch", help="tell the running offset of a live source, a line a second")
-    watch.add_argument("source", metavar="SOURCE", help="- for standard input, a pipe, or a URL (http, rtmp, srt, udp)")
+    watch.add_argument("source", metavar="SOURCE", help="- for stdin, a pipe, a file, or a URL (http, rtmp, srt, udp)")
     watch.add_argument("--json", action="store_true", help="one object a line")
-    watch.add_argument("--window", type=SECONDS, default=10.0, metavar="S", help="answer for the last S seconds (10)")
-    watch.add_argument("--every", type=SECONDS, default=1.0, metavar="S", help="a line every S seconds of picture (1)")
-    watch.add_argument(
-        "--patience", type=SECONDS, default=30.0, metavar="S", help="give a URL up when nothing comes for so long (30)"
-    )
+    for name, default, what in (
+        ("--window", 10.0, "answer for the last S seconds"),
+        ("--every", 1.0, "a line every S seconds of picture"),
+        ("--patience", 30.0, "give a URL up when nothing comes for so long"),
+    ):
+        words = f"{what}; at least {LEAST:g} (default {default:g})"
+        watch.add_argument(name, type=SECONDS, default=default, metavar="S", help=words)
     add_measuring(watch)
     add_search(watch, f"{LOOKED_FOR}; late sound at most two thirds of --window")
     watch.set_defaults(run=_run)

@@ -20,25 +20,25 @@ MEMBERS = frozenset({"mp4", "flac", "json"})
 
 
 @dataclass
-class Report:
+class Verification:
     """What a folder of shards holds.
 
     Attributes:
-        folder: The folder that was given.
+        file: The folder that was given.
         shards: Shards in the index.
         samples: Whole samples that decode.
         seconds: Their length in all.
         problems: A line for every damage, which shard and key first; empty for a sound folder.
     """
 
-    folder: str
+    file: str
     shards: int = 0
     samples: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
 
-def verify(folder: str | Path) -> Iterator[Report]:
+def verify(folder: str | Path) -> Iterator[Verification]:
     """Check every byte and every sample of ``folder/shards``.
 
     Yields:
@@ -49,7 +49,7 @@ def verify(folder: str | Path) -> Iterator[Report]:
     """
     rows = read_index(folder)
     shards = Path(folder) / "shards"
-    report, keys = Report(str(folder), len(rows)), dict[str, str]()
+    report, keys = Verification(str(folder), len(rows)), dict[str, str]()
     for row in rows:
         _verify_shard(shards / row["name"], row, report, keys)
         yield report
@@ -59,7 +59,7 @@ def verify(folder: str | Path) -> Iterator[Report]:
     yield report
 
 
-def _verify_shard(path: Path, row: dict, report: Report, keys: dict[str, str]) -> None:
+def _verify_shard(path: Path, row: dict, report: Verification, keys: dict[str, str]) -> None:
     if not path.is_file():
         report.problems.append(f"{path.name}: missing, index.json lists {row['samples']} samples")
         return
@@ -80,7 +80,7 @@ def _verify_shard(path: Path, row: dict, report: Report, keys: dict[str, str]) -
         report.problems.append(f"{path.name}: {found} samples, index.json lists {row['samples']}")
 
 
-def _samples(path: Path, report: Report) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _samples(path: Path, report: Verification) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Keys with their members, as far as the tar can be read."""
     key, members = "", dict[str, bytes]()
     end = 0

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from avsync import models
 from avsync.errors import AvsyncError
+from avsync.media.atomic import whole_file
 
 SHOWN = (
     "test/offset_acc/k5",
@@ -97,7 +98,7 @@ def print_runs(rows: list[dict[str, Any]]) -> None:
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
     """Every column of every run."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", newline="") as stream:
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, names, restval="")
         writer.writeheader()
         writer.writerows(rows)
