@@ -14,7 +14,7 @@ from avsync import cli
 from conftest import ROOT
 from live import mouth_file
 
-OTHERS = {"help", "list", "json", "out", "workers", "deadline", "files", "source", "target", "rttm", "video"}
+OTHERS = {"help", "list", "json", "out", "retry", "workers", "deadline", "files", "source", "target", "rttm", "video"}
 """Options of the command alone: what is done, and where rows and further files go."""
 NAMES = {"rewrite_audio": "rewrite"}
 

@@ -49,7 +49,8 @@ def test_what_moves_before_it_stands_still_is_all_that_counts(frozen, checkpoint
     how = {"checkpoint": checkpoint, "crop": "none"}
     windows = avsync.offset(frozen, **how).estimate.windows
     assert 100 < windows < 180
-    assert all(run.time < 7 for run in avsync.drift(frozen, **how).runs if run.found.windows > 20)
+    times = [run.time for run in avsync.drift(frozen, **how).runs if run.found.windows > 20]
+    assert times and max(times) < 7
     aligned = [segment.aligned for segment in avsync.score(frozen, **how).segments]
     assert len(aligned) <= 7 and all(aligned[:6])
     (*_, last) = avsync.watch(str(frozen), **how, window=4.0)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from avsync import models as models  # callable; imports nothing heavy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from avsync.alignment.drift import Drift as Drift
     from avsync.alignment.fix import Fixed as Fixed
     from avsync.alignment.live import Reading as Reading
@@ -49,8 +51,20 @@ RESULTS = {
 """Classes of what they give, and where they are at home."""
 
 
-def load(name: str, revision: str | None = None) -> Loaded:
-    """A network ready to measure, with its calibration and model card; see :func:`avsync.models.shipped.load`."""
+def load(name: str | Path, revision: str | None = None) -> Loaded:
+    """A network ready to measure, with its calibration and model card.
+
+    Args:
+        name: One of ``avsync.models()``; the path of a ``.ckpt``, a ``.safetensors`` or a folder that ``avsync export``
+            wrote; or ``hub:owner/repo``, which is fetched once and then kept.
+        revision: Branch, tag or commit on the hub.
+
+    Returns:
+        ``net`` in evaluation mode, ``calibration``, ``name`` and ``card``.
+
+    Raises:
+        CheckpointError: There is nothing of that name, it cannot be fetched, or it is not avsync's.
+    """
     from avsync.models import shipped  # torch takes seconds
 
     return shipped.load(name, revision)

@@ -15,12 +15,10 @@ from avsync.alignment import drift as drifting
 from avsync.alignment import fix as fixing
 from avsync.alignment import live
 from avsync.alignment.chance import MIN_CHANCE, SURE
-from avsync.alignment.compare import Compared
 from avsync.alignment.drift import Drift
 from avsync.alignment.fix import Fixed
 from avsync.alignment.live import Reading
 from avsync.alignment.measure import FileResult, measure
-from avsync.alignment.pieces import Piece
 from avsync.alignment.speakers import Speakers
 from avsync.alignment.speakers import speakers as tell_speakers
 from avsync.evaluation.file_page import Report, write_file_page
@@ -58,7 +56,6 @@ def offset(
     search: float = 1.0,
     min_chance: float = MIN_CHANCE,
     progress: Progress | None = None,
-    seen: Callable[[Piece, Compared], None] | None = None,
 ) -> FileResult:
     """How far the sound of a video is from its picture.
 
@@ -70,7 +67,6 @@ def offset(
             has to be surer.
         min_chance: Answers less likely right within a frame, 0...1, are undecided.
         progress: See :data:`Progress`.
-        seen: Called with every piece of a face and its distances.
 
     Returns:
         An answer for the file and for each of its tracks.
@@ -80,8 +76,7 @@ def offset(
     """
     loaded = checkpoint_of(checkpoint)
     return measure(
-        path, loaded.net, loaded.calibration, crop=crop, search=_reach(search), min_chance=min_chance,
-        progress=progress, seen=seen,
+        path, loaded.net, loaded.calibration, crop=crop, search=_reach(search), min_chance=min_chance, progress=progress
     )  # fmt: skip
 
 

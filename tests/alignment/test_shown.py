@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from avsync import load
 from avsync.alignment.compare import compare_embedded
 from avsync.alignment.embedded import Seen
-from avsync.alignment.shown import MOST, REACH, Shown, shown, turned
+from avsync.alignment.shown import MOST, REACH, Shown, turned
 from mouths import draw_mouth
 
 # outer corners of the eyes, base of the nose, mouth corners, lips: x right, y down, z towards the camera; outer corners
@@ -31,10 +31,10 @@ def landmarks(yaw: float, roll: float = 0.0, count: int = 50) -> np.ndarray:
 
 def test_a_mouth_that_moves_counts_and_a_photograph_does_not():
     moving = draw_mouth(1, seconds=4.0).frames
-    assert (shown(moving) == 1).all()
-    assert (shown(np.repeat(moving[:1], 100, axis=0)) == 0).all()
+    assert (Shown()(moving) == 1).all()
+    assert (Shown()(np.repeat(moving[:1], 100, axis=0)) == 0).all()
     freezes = np.concatenate([moving[:50], np.repeat(moving[50:51], 100, axis=0)])
-    weight = shown(freezes)
+    weight = Shown()(freezes)
     assert (weight[:45] == 1).all() and (weight[80:] == 0).all() and (np.diff(weight) <= 0).all()
 
 
@@ -42,17 +42,17 @@ def test_a_mouth_that_moves_counts_and_a_photograph_does_not():
 @pytest.mark.parametrize("roll", [0, 30])
 def test_a_head_that_is_turned_away_does_not_count(yaw, counts, roll):
     frames = draw_mouth(2, seconds=2.0).frames
-    assert (shown(frames, landmarks(yaw, roll)) == counts).all()
+    assert (Shown()(frames, landmarks(yaw, roll)) == counts).all()
 
 
 def test_turning_is_gradual():
     sides = [float(turned(landmarks(yaw))[0]) for yaw in (0, 15, 30, 45, 60)]
     assert sides == sorted(sides) and sides[0] == pytest.approx(0, abs=1e-6)
-    assert 0 < shown(draw_mouth(3, 2.0).frames, landmarks(57))[0] < 1
+    assert 0 < Shown()(draw_mouth(3, 2.0).frames, landmarks(57))[0] < 1
 
 
 def test_a_single_picture_shows_no_motion():
-    assert (shown(draw_mouth(4, 0.2).frames[:1]) == 0).all()
+    assert (Shown()(draw_mouth(4, 0.2).frames[:1]) == 0).all()
 
 
 @pytest.mark.parametrize("length", [15, 40])
@@ -62,7 +62,7 @@ def test_pieces_show_what_the_whole_does_as_far_as_they_know_it(length):
     for first in range(12, 150, 24):
         frames[first : first + 12] = frames[first]
     frames[90:] = frames[90]
-    whole, each = shown(frames), Shown()
+    whole, each = Shown()(frames), Shown()
     for first in range(0, 150, length):
         piece = each(frames[first : first + length], track=3)
         known = max(0, len(piece) - REACH)

@@ -10,9 +10,10 @@ import torch
 from omegaconf import OmegaConf
 
 from avsync.data import shards
+from avsync.data.scene import evenly
 from avsync.errors import AvsyncError
 from avsync.evaluation.classification import Classification
-from avsync.evaluation.embeddings import embed_split, moments
+from avsync.evaluation.embeddings import embed_split
 from avsync.evaluation.events import Events
 from avsync.evaluation.localization import Localization
 from avsync.evaluation.reconstruction import Reconstruction
@@ -73,7 +74,7 @@ def test_embeddings_are_stored_as_the_network_gives_them(run, splits):
     assert np.array_equal(stored["video"], again.video.numpy())
     assert np.allclose(np.linalg.norm(stored["audio"], axis=-1), 1, atol=1e-5)
     clip = draw_flash(30)
-    frames, times = clip.frames[moments(50, 4)], torch.from_numpy(stored["times"][:1]).float()
+    frames, times = clip.frames[evenly(50, 4)], torch.from_numpy(stored["times"][:1]).float()
     near = net.embed_audio(torch.from_numpy(clip.audio)[None], times)[0].detach().numpy()
     assert np.allclose(stored["audio"][0], near, atol=1e-3)  # FLAC rounds to 16 bits
     assert frames.shape == (4, 64, 64, 3)
@@ -149,11 +150,11 @@ def test_of_a_clip_the_moments_are_decoded_and_no_more_while_others_are_embedded
     net, _ = checkpoints.load(write_network(tmp_path / "a.ckpt"))
     found = embed_split(net, [splits["train"], splits["test"]], progress=False, most=14)
     assert found.keys == [f"flash{seed:04d}" for seed in (*range(12), 30, 31)]
-    assert decoded == [moments(50, 4).tolist()] * 14 and threading.get_ident() not in by
+    assert decoded == [evenly(50, 4).tolist()] * 14 and threading.get_ident() not in by
 
 
 def test_moments_are_the_middles_of_equal_parts():
-    assert moments(8, 4).tolist() == [1, 3, 5, 7] and moments(2, 4).tolist() == [0, 0, 1, 1]
+    assert evenly(8, 4).tolist() == [1, 3, 5, 7] and evenly(2, 4).tolist() == [0, 0, 1, 1]
     assert TINY["frames"] == 4
 
 

@@ -63,6 +63,21 @@ class Chance:
         return likely / 2 if found.at_edge else likely
 
 
+def likelihood(found: Estimate | None, chance: Chance | None) -> float | None:
+    """The chance, 0...1, that an answer is within ±1 frame of the truth; None without an answer or a calibration."""
+    return None if found is None or chance is None else chance(found)
+
+
+def decided(likely: float | None, least: float) -> bool:
+    """Whether an answer of that chance is likely enough to be given; without a calibration every one is."""
+    return likely is None or likely >= least
+
+
+def percent(likely: float) -> str:
+    """A chance in words: nothing is certain."""
+    return "over 99 %" if likely > 0.99 else f"{100 * likely:.0f} %"
+
+
 def features(found: Estimate) -> tuple[float, float]:
     """An estimate's confidence, and that times log(frames / 5); n windows in a row are n + 4 frames."""
     frames = found.windows + clock.WINDOW_FRAMES - 1

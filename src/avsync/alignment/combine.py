@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from avsync.alignment.chance import Chance
+from avsync.alignment.chance import Chance, decided, likelihood
 from avsync.alignment.offset import Estimate, Sums
 
 AGREE = 1
@@ -50,12 +50,12 @@ def combine(tracks: Sequence[tuple[Estimate | None, float | None]], chance: Chan
     said = {i: (found, likely) for i, (found, likely) in enumerate(tracks) if found is not None}
     trust = _trust(said, chance)
     counts = {i: trust[i] * found.windows for i, (found, _) in said.items()}
-    sure = {i: found.frames for i, (found, likely) in said.items() if likely is None or likely >= least}
+    sure = {i: found.frames for i, (found, likely) in said.items() if decided(likely, least)}
     kept = {i: found for i, (found, _) in said.items() if i not in _outvoted(sure, counts)}
     found = _pooled(kept, counts)
     total = sum(counts[i] for i in kept)
     weights = tuple(counts[i] / total if i in kept else 0.0 for i in range(len(tracks)))
-    return Combined(found, chance(found) if found is not None and chance is not None else None, weights)
+    return Combined(found, likelihood(found, chance), weights)
 
 
 def _trust(said: Mapping[int, tuple[Estimate, float | None]], chance: Chance | None) -> dict[int, float]:

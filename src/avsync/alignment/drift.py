@@ -19,7 +19,7 @@ from avsync.alignment.compare import compare_embedded
 from avsync.alignment.embedded import Seen, embed_pieces
 from avsync.alignment.explain import UNCALIBRATED, Model, Points, agreement, explain
 from avsync.alignment.offset import Estimate, estimate
-from avsync.alignment.path import Run, runs
+from avsync.alignment.path import Run, runs, shifted
 from avsync.alignment.pieces import no_face, require_window
 from avsync.media.sound import Sound
 from avsync.models.syncnet import SyncNet
@@ -215,7 +215,8 @@ def _pooled(found: list[Run], model: Model) -> Estimate | None:
     agree = [(run, at) for run, at in zip(found, expected, strict=True) if abs(run.offset - at) <= _AGREES]
     if not agree:
         return None
-    curves = torch.stack([_around(run.found.curve, run.base, clock.frames(at)) for run, at in agree])
+    by = np.array([clock.frames(at) - run.base for run, at in agree])
+    curves = shifted(torch.stack([run.found.curve for run, _ in agree]), by)
     weight = torch.tensor([run.found.windows for run, _ in agree])
     whole = estimate(curves, weight)
     if whole is None:
@@ -227,16 +228,10 @@ def _pooled(found: list[Run], model: Model) -> Estimate | None:
 def _still(found: list[Run]) -> Estimate | None:
     """All runs as one, if the offset is the same throughout; around where most of them were looked for."""
     centre = int(np.median([run.centre for run in found]))
-    curves = torch.stack([_around(run.still, run.centre, centre) for run in found])
+    by = np.array([centre - run.centre for run in found])
+    curves = shifted(torch.stack([run.still for run in found]), by)
     weight = torch.tensor([run.found.windows for run in found])
     whole = estimate(curves, weight)
     if whole is None:
         return None
     return replace(whole, offset=whole.offset + clock.seconds(centre), windows=float(weight.sum()))
-
-
-def _around(curve: Tensor, base: int, middle: int) -> Tensor:
-    """A curve around ``base`` with another frame in its middle, NaN where it does not reach."""
-    columns = len(curve)
-    index = torch.arange(columns) + middle - base
-    return curve[index.clamp(0, columns - 1)].masked_fill((index < 0) | (index >= columns), float("nan"))

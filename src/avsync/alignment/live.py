@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from avsync import clock
-from avsync.alignment.chance import MIN_CHANCE, Chance
+from avsync.alignment.chance import MIN_CHANCE, Chance, likelihood
 from avsync.alignment.compare import compare_embedded
 from avsync.alignment.embedded import Seen, embed_piece, joined
 from avsync.alignment.measure import SEARCH, FileResult, TrackResult
@@ -210,5 +210,5 @@ class _Last:
     def _result(self, seen: Seen, heard: np.ndarray, begin: int) -> TrackResult:
         compared = compare_embedded(seen, heard, begin, self._net, self.how.search)
         found = estimate(compared.distances, compared.weight)
-        likely = self._chance(found) if found is not None and self._chance is not None else None
+        likely = likelihood(found, self._chance)
         return TrackResult(seen.track, compared.start, compared.end, found, likely, [])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from avsync import clock
-from avsync.alignment.chance import MIN_CHANCE, Chance
+from avsync.alignment.chance import MIN_CHANCE, Chance, decided, likelihood
 from avsync.alignment.combine import Combined, combine
 from avsync.alignment.compare import Compared, around, compare
 from avsync.alignment.distances import WIDE
@@ -52,7 +52,7 @@ class TrackResult:
 
     def decided(self, min_chance: float = MIN_CHANCE) -> bool:
         """Whether there is an answer that is likely enough to be given; without calibration every one is."""
-        return self.estimate is not None and (self.chance is None or self.chance >= min_chance)
+        return self.estimate is not None and decided(self.chance, min_chance)
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class FileResult:
     @property
     def verdict(self) -> str:
         """``in sync`` (within EBU R37), ``audio leads``, ``audio lags`` or ``undecided``."""
-        found, chance = self.estimate, self.chance
-        if found is None or (chance is not None and chance < self.min_chance):
+        found = self.estimate
+        if found is None or not decided(self.chance, self.min_chance):
             return "undecided"
         if EBU_R37[0] <= found.offset <= EBU_R37[1]:
             return "in sync"
@@ -202,7 +202,7 @@ class _Track:
 
     def result(self, chance: Chance | None) -> TrackResult:
         found = self._sums.estimate()
-        likely = chance(found) if found is not None and chance is not None else None
+        likely = likelihood(found, chance)
         return TrackResult(self._number, self._start or 0.0, self._end, found, likely, self._windows)
 
 

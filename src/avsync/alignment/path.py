@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.alignment.chance import Chance
+from avsync.alignment.chance import Chance, likelihood
 from avsync.alignment.offset import Estimate, estimate
 
 RUN_WINDOWS = 96
@@ -112,22 +112,20 @@ def runs(  # noqa: PLR0913 - a piece with all that is known of it
     pieces = max(1, round(len(distances) / RUN_WINDOWS))
     for rows in np.array_split(np.arange(len(distances)), pieces):
         base = int(np.median(path[rows]))
-        found = estimate(_along(distances[rows], path[rows]), weight[rows])
+        found = estimate(shifted(distances[rows], path[rows]), weight[rows])
         still = estimate(distances[rows], weight[rows])
         if found is not None and still is not None:
             middle = clock.seconds((rows[0] + rows[-1] + clock.WINDOW_FRAMES) / 2)
             # the path wanders by a frame inside a run: its mean, not only its middle, is what the run says
             drift = float(np.average(path[rows], weights=weight[rows].numpy() + 1e-6)) - base
-            moved = Estimate(
-                found.offset + clock.seconds(drift), found.frames, found.confidence, found.curve, found.windows
-            )
-            likely = chance(found) if chance else None
+            moved = replace(found, offset=found.offset + clock.seconds(drift))
+            likely = likelihood(found, chance)
             yield Run(track, start + middle, moved, base + centre, still.curve, centre, likely)
 
 
-def _along(distances: Tensor, path: np.ndarray) -> Tensor:
-    """(n, C) with every row moved so that the path is its middle; NaN where it does not reach."""
-    columns = distances.shape[1]
-    index = torch.arange(columns)[None] + torch.from_numpy(path)[:, None]
-    moved = distances.gather(1, index.clamp(0, columns - 1))
+def shifted(curves: Tensor, by: np.ndarray) -> Tensor:
+    """(n, C) curves, each with the column in its middle that was (n,) ``by`` after it; NaN where it does not reach."""
+    columns = curves.shape[1]
+    index = torch.arange(columns)[None] + torch.from_numpy(by)[:, None]
+    moved = curves.gather(1, index.clamp(0, columns - 1))
     return moved.masked_fill((index < 0) | (index >= columns), float("nan"))

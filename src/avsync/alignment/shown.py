@@ -50,11 +50,6 @@ class Shown:
         return weight.astype(np.float32)
 
 
-def shown(frames: np.ndarray, landmarks: np.ndarray | None = None) -> np.ndarray:
-    """The same for a face that comes as a whole."""
-    return Shown()(frames, landmarks)
-
-
 def _mouth(frames: np.ndarray) -> np.ndarray:
     """(T, S / 2, S / 2) int16, the green of the mouth region."""
     side = frames.shape[1]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from avsync import clock
+from avsync.alignment.chance import percent
 from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, number, pinned
 from avsync.cli.offset import add_search
 
@@ -102,7 +103,7 @@ def words(row: dict[str, Any]) -> str:
         return f"undecided: {row['why']}"
     sure = f"confidence {row['confidence']:.2f}"
     if row["chance"] is not None:
-        sure += f", right within a frame: {100 * row['chance']:.0f} %"
+        sure += f", right within a frame: {percent(row['chance'])}"
     where = clock.describe(row["offset_ms"] / 1000)
     if row["kind"] == "constant":
         return f"constant, {where}, {sure}"

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from avsync import clock
-from avsync.alignment.chance import MIN_CHANCE
+from avsync.alignment.chance import MIN_CHANCE, decided, percent
 from avsync.cli.inputs import Progress, add_inputs, add_measuring, each, number, pinned
 
 SEARCH, WIDEST = 1.0, 30.0
@@ -61,17 +61,12 @@ def words(found: dict[str, Any], min_chance: float) -> str:
     if found["offset_ms"] is None:
         return "undecided, no speech that a face shows"
     chance = found["chance"]
-    decided = chance is None or chance >= min_chance
     said = "undecided"
-    if decided:
+    if decided(chance, min_chance):
         said = f"{clock.describe(found['offset_ms'] / 1000)} ({found['offset_frames']:+d} frames)"
     said += ", at the edge of what was searched" if found["at_edge"] else ""
-    sure = "" if chance is None else f", right within a frame: {_percent(chance)}"
+    sure = "" if chance is None else f", right within a frame: {percent(chance)}"
     return f"{said}, confidence {found['confidence']:.2f}{sure}"
-
-
-def _percent(chance: float) -> str:
-    return "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
 
 
 def as_json(result: Any, checkpoint: str, search: float = SEARCH) -> dict[str, Any]:

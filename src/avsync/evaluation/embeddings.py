@@ -24,7 +24,7 @@ from torch import Tensor
 
 from avsync import clock
 from avsync.data.events import labels_of
-from avsync.data.scene import views, with_earlier
+from avsync.data.scene import evenly, views, with_earlier
 from avsync.data.shards import OpenClip, ShardError, Shards, open_sample
 from avsync.media.atomic import whole_file
 
@@ -105,23 +105,13 @@ class Part(Protocol):
         """Measure on ``test``; what has to be fitted, on the others."""
 
 
-def moments(length: int, frames: int) -> np.ndarray:
-    """Indices of the middles of ``frames`` equal parts of a clip of ``length`` frames.
-
-    Example:
-        >>> moments(250, 5).tolist()
-        [25, 75, 125, 175, 225]
-    """
-    return ((np.arange(frames) + 0.5) * length / frames).astype(int)
-
-
 def pictures_of(net: CavMae, clip: OpenClip, shown: np.ndarray) -> Tensor:
     """(F,) indices of frames of a clip to what the network's ``video_features`` want: (F, H, W, C) uint8."""
     return torch.from_numpy(with_earlier(clip.frames, shown, int(net.video_features.before)))  # type: ignore[arg-type]
 
 
 def opened(net: CavMae, folders: Sequence[Path], most: int | None = None) -> Iterator[OpenClip]:
-    """Clips in their order, the frames at their :func:`moments` decoded already.
+    """Clips in their order, the frames at their moments decoded already.
 
     Args:
         net: Whose moments.
@@ -132,7 +122,7 @@ def opened(net: CavMae, folders: Sequence[Path], most: int | None = None) -> Ite
 
     def ready(sample: dict) -> OpenClip:
         clip = open_sample(sample)
-        clip.frames[views(moments(len(clip.frames), net.frames), before)]
+        clip.frames[views(evenly(len(clip.frames), net.frames), before)]
         return clip
 
     shards = Shards(folders)
@@ -196,7 +186,7 @@ def embed_split(
     rows: list[tuple[Tensor, Tensor, Tensor]] = []
     looks: dict[str, list[Any]] = {part.name: [] for part in parts}
     for clip in track(opened(net, folders, most), what, disable=not progress, transient=True):
-        shown = moments(len(clip.frames), net.frames)
+        shown = evenly(len(clip.frames), net.frames)
         rows.append((*embed_moments(net, clip, shown), torch.from_numpy(shown / clock.FPS)))
         keys.append(clip.key)
         labels.append(labels_of(clip.meta))

@@ -22,6 +22,7 @@ import numpy as np
 
 from avsync import clock
 from avsync.alignment.chance import MIN_CHANCE
+from avsync.alignment.course import slots
 from avsync.alignment.measure import EBU_R37, SEARCH, FileResult, TrackResult, measure
 from avsync.errors import AvsyncError
 from avsync.evaluation import file_page_words as words
@@ -132,7 +133,7 @@ def _data(result: FileResult, info: MediaInfo, trace: Trace, source: str | None)
     end = max([info.duration, *(track.end for track in result.tracks)])
     found = [track.estimate for track in result.tracks if track.estimate is not None]
     search = max((one.search for one in found), default=15)
-    lanes = _lanes(result.tracks)
+    lanes = slots([(clock.frames(track.start), clock.frames(track.end)) for track in result.tracks])
     return {
         "duration": round(end, 3),
         "embedded": source is None,
@@ -167,17 +168,6 @@ def _track(track: TrackResult, lane: int, trace: Trace, min_chance: float) -> di
         },
         **trace.track(track.id),
     }
-
-
-def _lanes(tracks: list[TrackResult]) -> list[int]:
-    """Faces that are seen at the same time lie below each other, the others beside each other."""
-    free: list[float] = []
-    lanes = []
-    for track in sorted(tracks, key=lambda one: one.start):
-        lane = next((k for k, end in enumerate(free) if end <= track.start + 1e-6), len(free))
-        free[lane : lane + 1] = [track.end]
-        lanes.append((track.id, lane))
-    return [dict(lanes)[track.id] for track in tracks]
 
 
 def _filled(

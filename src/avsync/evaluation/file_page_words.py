@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from avsync import clock
-from avsync.alignment.measure import EBU_R37, FileResult, TrackResult
+from avsync.alignment.chance import percent
+from avsync.alignment.measure import FileResult, TrackResult
 from avsync.alignment.offset import Estimate
+from avsync.evaluation.score import LIMITS
 from avsync.media.probe import MediaInfo
 
 ROWS = 300
 """Most rows of the table of the offset over time."""
-
-_EARLY, _LATE = round(1000 * EBU_R37[1]), round(-1000 * EBU_R37[0])
 
 
 def verdict(result: FileResult) -> dict[str, str]:
@@ -49,11 +49,6 @@ def _facts(result: FileResult) -> str:
     return f"{_signed(found.frames)} frames of 40 ms · {chance}confidence {found.confidence:.2f}"
 
 
-def percent(chance: float) -> str:
-    """A chance in words."""
-    return "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
-
-
 def _signed(number: float) -> str:
     return f"{number:+.0f}".replace("-", "−").replace("+0", "0").replace("−0", "0")
 
@@ -81,8 +76,8 @@ def help_text(result: FileResult) -> str:
     )
     heard = (
         "<div><h3>What people notice</h3><p>"
-        f"EBU R37 allows {_EARLY} ms early to {_LATE} ms late. By ITU-R BT.1359 people detect 45 ms early or 125 ms "
-        "late, and accept 90 ms early or 185 ms late.</p></div>"
+        f"EBU R37 allows {_limits('ebu_r37')}. By ITU-R BT.1359 people notice nothing within "
+        f"{_limits('bt1359_detectability')}, and accept {_limits('bt1359_acceptability')}.</p></div>"
     )
     sure = (
         "<div><h3>Confidence and chance</h3><p>The confidence is how far the best offset stands out: the median of the "
@@ -91,6 +86,11 @@ def help_text(result: FileResult) -> str:
         "offset is named. It was calibrated on other footage than yours: a guide, not a promise.</p></div>"
     )
     return sign + sure + heard
+
+
+def _limits(name: str) -> str:
+    late, early = LIMITS[name]
+    return f"{1000 * early:.0f} ms early to {-1000 * late:.0f} ms late"
 
 
 def advice(result: FileResult, options: Sequence[str]) -> str:

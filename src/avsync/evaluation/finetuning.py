@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from avsync import clock
 from avsync.data.events import labels_of
+from avsync.data.scene import evenly
 from avsync.data.shards import OpenClip
-from avsync.evaluation.embeddings import moments, opened, pictures_of
+from avsync.evaluation.embeddings import opened, pictures_of
 
 if TYPE_CHECKING:
     from avsync.models.cav_mae import CavMae
@@ -142,7 +143,7 @@ class FineTuning:
 
 
 def _hold(net: CavMae, clip: OpenClip, kinds: Sequence[str]) -> Held:
-    shown = moments(len(clip.frames), net.frames)
+    shown = evenly(len(clip.frames), net.frames)
     labels = labels_of(clip.meta)
     target = torch.tensor([float(kind in labels) for kind in kinds])
     times = torch.from_numpy(shown / clock.FPS).float()

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from avsync import clock
+from avsync.data.scene import evenly
 from avsync.data.shards import OpenClip, open_clips
-from avsync.evaluation.embeddings import Found, Row, Split, moments, pictures_of
+from avsync.evaluation.embeddings import Found, Row, Split, pictures_of
 from avsync.evaluation.page import picture
 from avsync.evaluation.scene_pages import beside, coloured
 from avsync.losses import masked_mse
@@ -80,7 +81,7 @@ class Reconstruction:
     @torch.inference_mode()
     def _rebuilt(self, net: CavMae, clip: OpenClip, generator: torch.Generator) -> Rebuilt:
         device = next(net.parameters()).device
-        shown = moments(len(clip.frames), 1)
+        shown = evenly(len(clip.frames), 1)
         pictures = net.video_features(pictures_of(net, clip, shown).to(device))
         times = torch.from_numpy(shown / clock.FPS).float()[None].to(device)
         windows = net.windows(torch.from_numpy(clip.audio)[None].to(device), times)[0]

@@ -25,9 +25,10 @@ import torch
 from torch import Tensor
 
 from avsync import clock
-from avsync.alignment.chance import MIN_CHANCE, Chance
+from avsync.alignment.chance import MIN_CHANCE, Chance, decided, likelihood
 from avsync.alignment.distances import distance_matrix
 from avsync.alignment.embedded import Seen, embed_faces, embed_sound
+from avsync.alignment.measure import EBU_R37
 from avsync.alignment.offset import Estimate, estimate
 from avsync.data.pairs import TOLERANCE
 from avsync.data.speech import speech_near
@@ -44,7 +45,7 @@ from avsync.version import own_version
 LIMITS = {
     "bt1359_detectability": (-0.125, 0.045),
     "bt1359_acceptability": (-0.185, 0.090),
-    "ebu_r37": (-0.060, 0.040),
+    "ebu_r37": EBU_R37,
 }
 """Seconds by which the sound may lag (below 0) and lead (above), in ITU-R BT.1359-1 and EBU R37-2007."""
 
@@ -113,7 +114,7 @@ class Score:
     @property
     def decided(self) -> list[Segment]:
         """Segments likely enough right; without calibration all of them."""
-        return [one for one in self.segments if one.chance is None or one.chance >= self.min_chance]
+        return [one for one in self.segments if decided(one.chance, self.min_chance)]
 
     @property
     def within(self) -> dict[str, float | None]:
@@ -244,7 +245,7 @@ def segments(
             if found is None or spoken < SPEECH_SHARE:
                 continue
             if number not in best or found.confidence > best[number].found.confidence:
-                sure = chance(found) if chance is not None else None
+                sure = likelihood(found, chance)
                 best[number] = Segment(clock.seconds((number + 0.5) * frames), found, spoken, sure)
     return [best[number] for number in sorted(best)]
 
