@@ -49,11 +49,6 @@ class Pose:
         points = self.eyes + self.side * relative
         return np.stack([points.real, points.imag], axis=-1)
 
-    def to_crop(self, picture: np.ndarray) -> np.ndarray:
-        """The inverse of `to_picture`."""
-        relative = (picture[..., 0] + 1j * picture[..., 1] - self.eyes) / self.side
-        return np.stack([relative.real + EYES[0], relative.imag + EYES[1]], axis=-1)
-
 
 def pose_of_mesh(mesh: np.ndarray) -> Pose:
     """The pose of one face by parts that speech does not move: corners of the eyes and the base of the nose.
