@@ -105,7 +105,7 @@ def write_shards(samples: Iterable[dict], folder: Path, shard_samples: int = SHA
         folder: Where ``shards`` is made. It appears whole or not at all.
         shard_samples: Clips in each tar but the last.
     """
-    final, partial = folder / "shards", folder / f".shards.{os.getpid()}"
+    final, partial, before = (folder / name for name in ("shards", f".shards.{os.getpid()}", ".shards.before"))
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     shards: list[dict] = []
@@ -118,8 +118,11 @@ def write_shards(samples: Iterable[dict], folder: Path, shard_samples: int = SHA
     if batch:
         shards.append(_write_tar(partial / f"{len(shards):06d}.tar", batch))
     (partial / "index.json").write_text(json.dumps({"version": 1, "shards": shards}, indent=1))
-    shutil.rmtree(final, ignore_errors=True)
+    if final.is_dir():
+        shutil.rmtree(before, ignore_errors=True)
+        os.replace(final, before)  # killed in between, it leaves no shards: never some of them
     os.replace(partial, final)
+    shutil.rmtree(before, ignore_errors=True)
     return final
 
 
@@ -222,7 +225,8 @@ def verified_shards(folder: str | Path) -> list[str]:
 
 
 def _damaged(path: Path) -> str:
-    return f"{path} is damaged: its bytes differ from index.json; prepare {path.parent.parent} again"
+    folder = path.parent.parent
+    return f"{path} is damaged: its bytes differ from index.json; remove {path.parent} and prepare {folder} again"
 
 
 def matches_index(path: Path, row: dict) -> bool:

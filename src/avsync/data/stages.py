@@ -10,12 +10,17 @@ without it was not done, and it knows of which file and settings it tells, so a 
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.error import FFmpegError
 
 from avsync import clock
 from avsync.data.clips import Settings, Stretch, stretches
@@ -31,12 +36,18 @@ from avsync.media.read import read_frames
 from avsync.media.sound import Sound
 from avsync.media.watchdog import watchdog
 
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+"""Errors that room, memory or other settings of the machine put right."""
+
 
 def prepare_source(job: Job) -> Row:
     """Run the stages of one source that are not done yet.
 
     Returns:
         The row of the last one; a source that cannot be used is a row as well, never an error.
+
+    Raises:
+        AvsyncError: There is no room left; no source is to blame.
     """
     row = _once(job, "probe", _probe)
     if row["state"] == "probed" and job.until != "probe":
@@ -52,17 +63,48 @@ def _once(job: Job, stage: str, run: Callable[[Job], Row]) -> Row:
         row = json.loads(verdict.read_text())
         if row["fingerprint"] == fingerprint:
             return row
-    verdict.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        row = run(job)
-    except AvsyncError as error:
-        row = failed(job, str(error))
-    except Exception as error:  # whatever a library makes of a damaged file: the other files go on
-        row = failed(job, f"{job.source.path}: {type(error).__name__}: {error}")
-    row |= {"fingerprint": fingerprint}
-    with whole_file(verdict) as partial:
-        partial.write_text(json.dumps(row))
+    with passing(job.work.parent):
+        verdict.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            row = run(job)
+        except Exception as error:  # whatever a library makes of a damaged file: the other files go on
+            if _passes(error):
+                raise
+            told = str(error) if isinstance(error, AvsyncError) else f"{type(error).__name__}: {error}"
+            row = failed(job, told if isinstance(error, AvsyncError) else f"{job.source.path}: {told}")
+        row |= {"fingerprint": fingerprint}
+        with whole_file(verdict) as partial:
+            partial.write_text(json.dumps(row))
     return row
+
+
+@contextmanager
+def passing(out: Path) -> Iterator[None]:
+    """Tell of a lack of room as one line.
+
+    Raises:
+        AvsyncError: Room, memory or open files ran out inside.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (cause := _passes(error)) is None:
+            raise
+        raise AvsyncError(
+            f"{out}: stopped, no fault of the footage ({cause}); make room there and run the same command again"
+        ) from error
+
+
+def _passes(error: BaseException | None) -> str | None:
+    """What an error says of the machine, or of what it comes from, rather than of a file; None if nothing."""
+    while error is not None:
+        # FFmpeg lacks memory when a damaged header asks for too much
+        if isinstance(error, MemoryError) and not isinstance(error, FFmpegError):
+            return "out of memory"
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            return error.strerror or os.strerror(error.errno)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _probe(job: Job) -> Row:
