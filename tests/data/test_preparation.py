@@ -191,7 +191,15 @@ def state_of(folder):
 
 @pytest.mark.parametrize(
     "foreign",
-    ["work/film.mp4", "work/takes/film.mp4", "work/clips/film.mp4", "work", "shards/film.mp4", "shards", "summary.json"],
+    [
+        "work/film.mp4",
+        "work/takes/film.mp4",
+        "work/clips/film.mp4",
+        "work",
+        "shards/film.mp4",
+        "shards",
+        "summary.json",
+    ],
 )
 @pytest.mark.parametrize("how", [{}, {"keep": True}, {"until": "probe"}])
 def test_what_is_not_of_a_preparation_is_never_touched(films, tmp_path, foreign, how):
@@ -397,7 +405,7 @@ class Says:
 
 @pytest.mark.parametrize(("offset", "kept"), [(0, 3.0), (2, 2.84), (-3, 2.76), (9, 0), (None, 0)])
 def test_a_check_drops_and_corrects(talkers, tmp_path, offset, kept):
-    sources, settings = [Source(talkers[0], "it")], replace(SETTINGS, max_seconds=2.0)
+    sources, settings = [Source(talkers[0], "it")], replace(SETTINGS, min_seconds=0.6)
     plain = list(read_clips(prepare(sources, tmp_path / "plain", settings, workers=1, progress=False)))
     out = prepare(sources, tmp_path / "out", settings, check=Says(offset), workers=1, progress=False)
     (row,) = rows_of(out).values()
@@ -415,6 +423,14 @@ def test_a_check_drops_and_corrects(talkers, tmp_path, offset, kept):
         assert np.abs(after.frames.astype(int) - before.frames[picture : picture + length]).mean() < 3
 
 
+def test_what_a_correction_makes_too_short_is_dropped(talkers, tmp_path):
+    sources = [Source(talkers[0], "it")]
+    out = prepare(sources, tmp_path, SETTINGS, check=Says(-2), workers=1, progress=False)
+    assert [len(clip.frames) for clip in read_clips(out)] == [48]  # of 50; another of 25 becomes shorter than a second
+    dropped = rows_of(out)["it"]["seconds_dropped"]
+    assert dropped == {"out of sync": pytest.approx(0.08), "too short": pytest.approx(1.0)}
+
+
 def test_nonsense_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(AvsyncError, match="no source"):
         prepare([], tmp_path)
@@ -423,6 +439,6 @@ def test_nonsense_is_refused_before_anything_is_read(tmp_path):
     frames = Settings(crop="frame")
     with pytest.raises(AvsyncError, match="check= .* crop=frame has none; leave one of them out"):
         prepare([Source(tmp_path / "x.mp4", "x")], tmp_path / "out", frames, check=Says(0))
-    for wrong in ({"crop": "nose"}, {"crop": "mouth"}, {"faces": "some"}, {"size": 95}, {"min_seconds": 3.0, "max_seconds": 2.0}):
+    for wrong in ({"crop": "nose"}, {"faces": "some"}, {"size": 95}, {"min_seconds": 3.0, "max_seconds": 2.0}):
         with pytest.raises(AvsyncError):
             Settings(**wrong)

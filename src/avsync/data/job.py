@@ -16,7 +16,7 @@ from avsync.data.clips import Settings
 from avsync.data.sources import Source
 from avsync.data.timeline import KEPT, Timeline
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same source would give other clips."""
 
 STAGES = ("probe", "clips", "sync", "shards")

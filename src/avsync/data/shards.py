@@ -163,6 +163,28 @@ def read_index(folder: str | Path) -> list[dict]:
     return shards
 
 
+def content(folders: Iterable[str | Path]) -> str:
+    """Of the bytes of all shards, in whichever order the folders are named."""
+    digests = sorted(row["sha256"] for folder in folders for row in read_index(folder))
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
+def require_faces(folders: Iterable[str | Path]) -> None:
+    """Before hours of work: a SyncNet looks at faces. Clips that do not say what they show pass.
+
+    Raises:
+        ShardError: A folder holds whole frames, as its first clip tells.
+    """
+    for folder in folders:
+        shards = Shards([folder])
+        first = next(shards.samples(shards.urls[0]))
+        if json.loads(first["json"]).get("crop") == "frame":
+            raise ShardError(
+                f"{folder} holds whole frames, and a SyncNet looks at faces; prepare it with crop=face into another "
+                "folder, or give data=scenes model=cav_mae_sync"
+            )
+
+
 class Shards:
     """The shards of some folders, to be opened one by one.
 

@@ -64,24 +64,28 @@ class Verdicts:
     Attributes:
         moves: Frames to move by for every key that takes part, mostly 0.
         dropped: Keys that do not.
+        content: Of the shards that it tells of, see :func:`avsync.data.shards.content`; None in tables of old.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        rows, _ = read_table(self.path)
+        rows, about = read_table(self.path)
+        self.content = about.get("content")
         self.moves = {row["key"]: row["offset"] if row["verdict"] == CORRECTED else 0
                       for row in rows if row["verdict"] != DROP}  # fmt: skip
         self.dropped = {row["key"] for row in rows if row["verdict"] == DROP}
 
-    def kept(self, clips: int) -> int:
+    def kept(self, clips: int, content: str) -> int:
         """How many of a set's ``clips`` take part.
 
         Raises:
-            ShardError: The table tells of another number of clips.
+            ShardError: The table tells of another number of clips, or of others.
         """
         told = len(self.moves) + len(self.dropped)
         if told != clips:
             raise ShardError(f"{self.path} tells of {told} clips, the shards hold {clips}; run `avsync filter` on them")
+        if self.content not in (None, content):
+            raise ShardError(f"{self.path} tells of shards that were other ones; run `avsync filter` on them again")
         return len(self.moves)
 
     def __call__(self, samples: Iterable[dict]) -> Iterator[Clip]:
