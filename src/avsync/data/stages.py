@@ -172,6 +172,8 @@ def _with_sound(
     stretch: Stretch, sound: Sound, settings: Settings, timeline: Timeline
 ) -> Iterator[tuple[Stretch, np.ndarray]]:
     """The part of a stretch that has sound, if it is long enough, and its sound."""
+    # stretches come in the order of their ends, none longer than this
+    sound.forget((stretch.last - clock.frames(settings.max_seconds)) * clock.SAMPLES_PER_FRAME)
     begin = min(max(stretch.first, clock.frames(sound.start)), stretch.last)
     samples = sound.cut(begin * clock.SAMPLES_PER_FRAME, stretch.last * clock.SAMPLES_PER_FRAME)
     end = begin + round(len(samples) / clock.SAMPLES_PER_FRAME)
@@ -183,8 +185,6 @@ def _with_sound(
         yield stretch.part(begin, end), whole
     else:
         timeline.drop(begin, end, "too short")
-    # stretches come in the order of their ends, none longer than this
-    sound.forget((stretch.last - clock.frames(settings.max_seconds)) * clock.SAMPLES_PER_FRAME)
 
 
 def _damage(source: Source, seen: Account, heard: Account) -> str | None:
