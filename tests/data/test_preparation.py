@@ -104,6 +104,26 @@ def test_keys_are_unique_and_safe_in_a_tar(out, tmp_path):
     assert one.key != other.key and not set(one.key) & set("./ ")
 
 
+def test_names_in_other_letters_are_told_apart_and_long_ones_fit(tmp_path):
+    names = [f"\u6620\u753b {number}" for number in range(20_000)] + ["x" * 4000, "x" * 3999]
+    keys = {Job(Source(tmp_path / "x", name), tmp_path, SETTINGS).key for name in names}
+    assert len(keys) == len(names) and max(map(len, keys)) < 170
+
+
+def test_names_that_are_no_utf8_or_too_long_for_a_disk_end_nothing(films, tmp_path):
+    odd = tmp_path / "in" / os.fsdecode(b"caf\xe9.mp4")
+    odd.parent.mkdir()
+    shutil.copy(films / "dark.mp4", odd)
+    broken = tmp_path / "in" / os.fsdecode(b"\xff.mp4")
+    broken.write_bytes(b"\0" * 5000)
+    long = Source(tmp_path / ("x" * 300) / "film.mp4", "x" * 300)
+    out = prepare([*listed(tmp_path / "in"), long], tmp_path / "out", FRAMES, workers=2, progress=False)
+    states = {os.fsencode(name): row["state"] for name, row in rows_of(out).items()}
+    assert states == {b"caf\xe9": "kept", b"\xff": "failed", b"x" * 300: "failed"}
+    assert b"\xff,failed," in (out / "failures.csv").read_bytes()
+    assert [os.fsencode(clip.meta["source"]) for clip in read_clips(out)] == [b"caf\xe9"]
+
+
 def test_a_second_call_does_nothing(source, out, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     prepare(listed(source), out, SETTINGS, progress=False)

@@ -42,7 +42,7 @@ from avsync.media.atomic import alone, whole_file
 _PARTIAL = (".shards.*", ".summary.*", ".failures.*")
 """What a killed run leaves half written."""
 
-_OURS = re.compile(r"\..*|summary\.json|.+-[0-9a-f]{6}\.(json|tar)")
+_OURS = re.compile(r"\..*|summary\.json|.+-([0-9a-f]{6}){1,2}\.(json|tar)")
 """Names in the folder of a stage."""
 
 _INNER = ("fingerprint", "dropped", "interval")
@@ -188,7 +188,7 @@ def _run(jobs: list[Job], engine: str, workers: int, progress: bool) -> Iterator
         TimeRemainingColumn(),
     )
     by_key = {job.key: job for job in jobs}
-    bytes_of = {job.key: job.source.path.stat().st_size if job.source.path.is_file() else 0 for job in jobs}
+    bytes_of = {job.key: os.path.getsize(job.source.path) if os.path.isfile(job.source.path) else 0 for job in jobs}
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"preparing 0 of {len(jobs)}", total=sum(bytes_of.values()) or 1)
         for done, (key, row) in enumerate(run_all(prepare_source, by_key, workers=workers, engine=engine), 1):
@@ -209,7 +209,7 @@ def _write_failures(rows: list[Row], out: Path) -> None:
     writer.writeheader()
     writer.writerows(row for row in rows if row["state"] in ("failed", "dropped"))
     with whole_file(out / "failures.csv") as partial:
-        partial.write_text(table.getvalue())
+        partial.write_text(table.getvalue(), encoding="utf-8", errors="surrogateescape")
 
 
 def _write_summary(rows: list[Row], path: Path, state: str) -> None:
