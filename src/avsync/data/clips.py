@@ -51,6 +51,11 @@ class Settings:
                 raise AvsyncError(f"{name}={value} is not known; expected one of {', '.join(known)}")
         if self.size < 16 or self.size % 2:
             raise AvsyncError(f"size={self.size} cannot be encoded; give an even number of at least 16 pixels")
+        for name, least in (("clips_per_shard", 1), ("min_face", 0), ("min_motion", 0)):
+            if getattr(self, name) < least:
+                raise AvsyncError(f"{name}={getattr(self, name)} is too little; give {least} or more")
+        if self.deadline <= 0:
+            raise AvsyncError(f"deadline={self.deadline} gives every file up; give seconds above 0")
         if not clock.seconds(clock.WINDOW_FRAMES) <= self.min_seconds <= self.max_seconds:
             raise AvsyncError(
                 f"min_seconds={self.min_seconds} and max_seconds={self.max_seconds} leave nothing; a window lasts "

@@ -84,6 +84,8 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
     """
     if until not in STAGES:
         raise AvsyncError(f"stage={until} is not known; expected one of {', '.join(STAGES)}")
+    if max_offset < 0 or (workers is not None and workers < 1):
+        raise AvsyncError(f"max_offset={max_offset} and workers={workers}: expected 0 or more, and 1 or more")
     out, settings = Path(out), settings or Settings()
     if check is not None and settings.crop != "face":
         raise AvsyncError(f"check= looks at faces, and crop={settings.crop} has none; leave one of them out")
