@@ -12,9 +12,11 @@ import pytest
 
 from avsync.data import preparation
 from avsync.data.clips import Settings
+from avsync.data.datamodule import ClipsDataModule
 from avsync.data.job import Job
 from avsync.data.preparation import account, prepare
-from avsync.data.shards import ShardError, read_clips, read_index, verified_shards
+from avsync.data.scenes import ScenesDataModule
+from avsync.data.shards import ShardError, read_clips, read_index, verified_shards, write_shards
 from avsync.data.sources import Source, videos
 from avsync.data.stages import prepare_source
 from avsync.errors import AvsyncError
@@ -286,6 +288,20 @@ def test_a_stage_alone_leaves_a_finished_set_as_it_is(films, tmp_path, until):
     assert state_of(tmp_path).items() >= before.items()
     prepared(films, tmp_path)
     assert state_of(tmp_path) == before and not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("begin", [ClipsDataModule, ScenesDataModule])
+def test_shards_that_a_training_reads_are_not_replaced(films, tmp_path, begin):
+    index, other = read_index(prepared(films, tmp_path)), replace(FRAMES, size=64)
+    training = begin(tmp_path, tmp_path, tmp_path)
+    training.setup("fit")
+    prepared(films, tmp_path)  # done already
+    for replacing in (lambda: prepared(films, tmp_path, other), lambda: write_shards([], tmp_path)):
+        with pytest.raises(ShardError, match=r"shards: a training is reading these shards; .*data.make.out="):
+            replacing()
+    assert read_index(tmp_path) == index
+    training.teardown("fit")
+    assert read_index(prepared(films, tmp_path, other)) != index
 
 
 class Full:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from avsync.data.datamodule import ClipsDataModule
-from avsync.data.shards import ShardError, content, read_clips, write_shards
-from avsync.data.verdicts import Verdicts, moved, read_table, write_table
+from avsync.data.shards import ShardError, read_clips, write_shards
+from avsync.data.verdicts import Verdicts, content, moved, read_table, write_table
 from mouths import draw_mouth, encoded
 
 EARLY = 5

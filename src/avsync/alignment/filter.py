@@ -26,8 +26,9 @@ from torch import nn
 from avsync.alignment.scores import WRONG_KEPT, WRONG_WINDOWS, embed, score
 from avsync.alignment.verdicts import Line, draw_line, judge
 from avsync.data.engine import Crash, run_all
-from avsync.data.shards import ShardError, content, decode_sample, paths, read_index, require_faces, verified_shards
-from avsync.data.verdicts import read_table, write_table
+from avsync.data.shards import ShardError, decode_sample, paths, read_index, verified_shards
+from avsync.data.verdicts import content, read_table, write_table
+from avsync.data.verify import require_faces
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import fingerprint, load_syncnet
 

@@ -31,9 +31,10 @@ from avsync.data.loading import (
     ranks,
 )
 from avsync.data.outline import bands, tiles
-from avsync.data.shards import Clip, ShardError, Shards, content, decode_sample, paths, require_faces
+from avsync.data.shards import Clip, ShardError, Shards, decode_sample, paths
 from avsync.data.speech import speech_share
-from avsync.data.verdicts import Verdicts
+from avsync.data.verdicts import Verdicts, content
+from avsync.data.verify import require_faces
 
 
 class ClipsDataModule(ShardsDataModule):

@@ -33,7 +33,7 @@ from avsync.data.clips import Settings
 from avsync.data.correct import samples
 from avsync.data.engine import Crash, run_all
 from avsync.data.job import STAGES, Check, Job, Row, failed
-from avsync.data.shards import ShardError, Shards, write_shards
+from avsync.data.shards import ShardError, Shards, require_unread, write_shards
 from avsync.data.sources import Source, unique
 from avsync.data.stages import passing, prepare_source
 from avsync.errors import AvsyncError
@@ -79,8 +79,8 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
         ``out``.
 
     Raises:
-        AvsyncError: There is no source, an argument is unknown, ``out`` holds other things by the names of ours, or
-            there is no room left. A source that fails is a row of failures.csv.
+        AvsyncError: There is no source, an argument is unknown, ``out`` holds other things by the names of ours, a
+            training is reading its shards, or there is no room left. A source that fails is a row of failures.csv.
     """
     if until not in STAGES:
         raise AvsyncError(f"stage={until} is not known; expected one of {', '.join(STAGES)}")
@@ -144,6 +144,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _make(jobs: list[Job], out: Path, state: str, how: tuple[str, int, bool]) -> None:
+    if jobs[0].until == "shards":
+        require_unread(out)
     (out / "work").mkdir(exist_ok=True)
     for stray in (stray for pattern in _PARTIAL for stray in out.glob(pattern)):
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()

@@ -28,6 +28,7 @@ import webdataset as wds
 
 from avsync import clock
 from avsync.errors import AvsyncError
+from avsync.media.atomic import is_read
 from avsync.media.write import decode_flac
 
 SHARD_SAMPLES = 20
@@ -104,6 +105,9 @@ def write_shards(samples: Iterable[dict], folder: Path, shard_samples: int = SHA
         samples: Dicts with ``__key__`` (str), ``mp4`` and ``flac`` (bytes) and ``json`` (bytes), in the order to keep.
         folder: Where ``shards`` is made. It appears whole or not at all.
         shard_samples: Clips in each tar but the last.
+
+    Raises:
+        ShardError: A training is reading what is there.
     """
     final, partial, before = (folder / name for name in ("shards", f".shards.{os.getpid()}", ".shards.before"))
     shutil.rmtree(partial, ignore_errors=True)
@@ -118,12 +122,26 @@ def write_shards(samples: Iterable[dict], folder: Path, shard_samples: int = SHA
     if batch:
         shards.append(_write_tar(partial / f"{len(shards):06d}.tar", batch))
     (partial / "index.json").write_text(json.dumps({"version": 1, "shards": shards}, indent=1))
+    require_unread(folder)
     if final.is_dir():
         shutil.rmtree(before, ignore_errors=True)
         os.replace(final, before)  # killed in between, it leaves no shards: never some of them
     os.replace(partial, final)
     shutil.rmtree(before, ignore_errors=True)
     return final
+
+
+def require_unread(folder: Path) -> None:
+    """Before the shards of a folder are replaced, and before the work for that.
+
+    Raises:
+        ShardError: A training is reading them.
+    """
+    shards = folder / "shards"
+    if is_read(shards / "index.json"):
+        raise ShardError(
+            f"{shards}: a training is reading these shards; wait for it, or give another out= (data.make.out=)"
+        )
 
 
 def _write_tar(path: Path, samples: list[dict]) -> dict:
@@ -161,28 +179,6 @@ def read_index(folder: str | Path) -> list[dict]:
     if not shards:
         raise ShardError(f"{path} lists no clip; see summary.json and failures.csv beside the shards for the reasons")
     return shards
-
-
-def content(folders: Iterable[str | Path]) -> str:
-    """Of the bytes of all shards, in whichever order the folders are named."""
-    digests = sorted(row["sha256"] for folder in folders for row in read_index(folder))
-    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
-
-
-def require_faces(folders: Iterable[str | Path]) -> None:
-    """Before hours of work: a SyncNet looks at faces. Clips that do not say what they show pass.
-
-    Raises:
-        ShardError: A folder holds whole frames, as its first clip tells.
-    """
-    for folder in folders:
-        shards = Shards([folder])
-        first = next(shards.samples(shards.urls[0]))
-        if json.loads(first["json"]).get("crop") == "frame":
-            raise ShardError(
-                f"{folder} holds whole frames, and a SyncNet looks at faces; prepare it with crop=face into another "
-                "folder, or give data=scenes model=cav_mae_sync"
-            )
 
 
 class Shards:
