@@ -331,7 +331,7 @@ def test_a_lack_that_passes_stops_the_run_and_is_no_verdict(talkers, tmp_path, e
     mark, out, sources = tmp_path / "mark", tmp_path / "out", [Source(talkers[0], "it")]
     mark.touch()
     how = {"check": Full(mark, error), "workers": 2, "progress": False}  # errors cross from another process
-    with pytest.raises(AvsyncError, match=rf"out: stopped, .*\({said}\); make room") as caught:
+    with pytest.raises(AvsyncError, match=rf"out: stopped at {talkers[0]} \({said}\); make room") as caught:
         prepare(sources, out, SETTINGS, **how)
     assert "\n" not in str(caught.value) and not list((out / "work" / "sync").iterdir())
     mark.unlink()

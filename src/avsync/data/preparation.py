@@ -79,8 +79,9 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
         ``out``.
 
     Raises:
-        AvsyncError: There is no source, an argument is unknown, ``out`` holds other things by the names of ours, a
-            training is reading its shards, or there is no room left. A source that fails is a row of failures.csv.
+        AvsyncError: There is no source, an argument is unknown, ``out`` holds other things by the names of ours, or a
+            training is reading its shards. A source that fails is a row of failures.csv.
+        RoomError: There is no room left.
     """
     if until not in STAGES:
         raise AvsyncError(f"stage={until} is not known; expected one of {', '.join(STAGES)}")

@@ -64,8 +64,9 @@ def videos(folder: Path) -> list[Path]:
 
 def _leads_back(folder: str) -> bool:
     """True of a link to a folder that it lies in: it would be followed for ever."""
-    above = Path(os.path.abspath(folder)).parents
-    return os.path.islink(folder) and any(os.path.samefile(folder, other) for other in above)
+    return os.path.islink(folder) and any(
+        os.path.samefile(folder, above) for above in Path(os.path.abspath(folder)).parents
+    )
 
 
 def unique(sources: Iterable[Source]) -> Iterator[Source]:

@@ -40,6 +40,10 @@ _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE,
 """Errors that room, memory or other settings of the machine put right."""
 
 
+class RoomError(AvsyncError):
+    """Room, memory or open files ran out: no verdict on any source, and all goes on when that is put right."""
+
+
 def prepare_source(job: Job) -> Row:
     """Run the stages of one source that are not done yet.
 
@@ -47,7 +51,7 @@ def prepare_source(job: Job) -> Row:
         The row of the last one; a source that cannot be used is a row as well, never an error.
 
     Raises:
-        AvsyncError: There is no room left; no source is to blame.
+        RoomError: No source is to blame.
     """
     row = _once(job, "probe", _probe)
     if row["state"] == "probed" and job.until != "probe":
@@ -63,15 +67,15 @@ def _once(job: Job, stage: str, run: Callable[[Job], Row]) -> Row:
         row = json.loads(verdict.read_text())
         if row["fingerprint"] == fingerprint:
             return row
-    with passing(job.work.parent):
+    with passing(job.work.parent, f" at {job.source.path}"):
         verdict.parent.mkdir(parents=True, exist_ok=True)
         try:
             row = run(job)
         except Exception as error:  # whatever a library makes of a damaged file: the other files go on
             if _passes(error):
                 raise
-            told = str(error) if isinstance(error, AvsyncError) else f"{type(error).__name__}: {error}"
-            row = failed(job, told if isinstance(error, AvsyncError) else f"{job.source.path}: {told}")
+            whose = "" if isinstance(error, AvsyncError) else f"{job.source.path}: {type(error).__name__}: "
+            row = failed(job, f"{whose}{error}")
         row |= {"fingerprint": fingerprint}
         with whole_file(verdict) as partial:
             partial.write_text(json.dumps(row))
@@ -79,20 +83,22 @@ def _once(job: Job, stage: str, run: Callable[[Job], Row]) -> Row:
 
 
 @contextmanager
-def passing(out: Path) -> Iterator[None]:
+def passing(out: Path, where: str = "") -> Iterator[None]:
     """Tell of a lack of room as one line.
 
+    Args:
+        out: Where preparation writes.
+        where: What was at work, to be said.
+
     Raises:
-        AvsyncError: Room, memory or open files ran out inside.
+        RoomError: Room, memory or open files ran out inside.
     """
     try:
         yield
     except Exception as error:
-        if (cause := _passes(error)) is None:
+        if isinstance(error, RoomError) or (cause := _passes(error)) is None:
             raise
-        raise AvsyncError(
-            f"{out}: stopped, no fault of the footage ({cause}); make room there and run the same command again"
-        ) from error
+        raise RoomError(f"{out}: stopped{where} ({cause}); make room there and run the same command again") from error
 
 
 def _passes(error: BaseException | None) -> str | None:
