@@ -14,6 +14,7 @@ import pytest
 from avsync import cli
 from avsync.alignment.filter import Filter
 from avsync.alignment.verdicts import draw_line
+from avsync.data.datamodule import ClipsDataModule
 from avsync.data.dirty import write_dirty
 from avsync.data.shards import ShardError, read_clips, write_shards
 from avsync.data.verdicts import read_table
@@ -213,3 +214,18 @@ def test_errors_come_before_work(dirty, tmp_path):
     with pytest.raises(AvsyncError, match="is not a file"):
         JUDGE(dirty, tmp_path / "no.ckpt", tmp_path / "scores")
     assert not (tmp_path / "scores").exists()
+
+
+def test_whole_frames_are_refused_before_work(checkpoint, tmp_path):
+    clip = draw_mouth(1, 1.0)
+    write_shards([encoded(replace(clip, meta=clip.meta | {"crop": "frame"}))], tmp_path / "set")
+    with pytest.raises(ShardError, match="holds whole frames"):
+        JUDGE(tmp_path / "set", checkpoint, tmp_path / "scores")
+
+
+def test_a_table_is_for_the_shards_it_was_made_of(dirty, clean, judged, tmp_path):
+    judged.save(tmp_path / "t.parquet")
+    how = {"verdicts": str(tmp_path / "t.parquet"), "batch_size": 2, "workers": 0}
+    assert len(ClipsDataModule(dirty, "no val", "no test", **how).train_dataloader())
+    with pytest.raises(ShardError, match="run `avsync filter` on them again"):  # of the same keys
+        ClipsDataModule(clean, "no val", "no test", **how).train_dataloader()

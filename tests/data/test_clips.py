@@ -41,9 +41,9 @@ def test_small_and_still_faces_are_dropped():
 def test_motion_looks_at_the_mouth():
     frames = np.zeros((10, 96, 96, 3), np.uint8)
     frames[::2, :30] = 255  # hair in the wind
-    assert motion(frames, "face") == 0
+    assert motion(frames) == 0
     frames[::2, 60:70, 40:50] = 255
-    assert motion(frames, "face") == pytest.approx(255 * 100 / 48**2)
+    assert motion(frames) == pytest.approx(255 * 100 / 48**2)
 
 
 def test_runs_of_a_mask():

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -6,8 +7,8 @@ import torch
 
 from avsync.data.datamodule import ClipsDataModule
 from avsync.data.scenes import ScenesDataModule
-from avsync.data.shards import ShardError, read_index
-from mouths import write_mouths
+from avsync.data.shards import ShardError, read_index, write_shards
+from mouths import draw_mouth, encoded, write_mouths
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +82,28 @@ def test_too_few_shards_for_the_workers_are_refused(folder):
 
     with pytest.raises(ShardError, match="lower data.workers"):
         next(iter(ShuffledShards([], 0)))
+
+
+@pytest.mark.parametrize("stage", ["train", "val"])
+def test_a_segment_longer_than_every_clip_is_refused_at_once(folder, stage):
+    """Training would wait for one for ever."""
+    with pytest.raises(ShardError, match="no clip lasts data.segment=3 s, the longest 2 s; lower data.segment"):
+        getattr(module(folder, segment=3.0), f"{stage}_dataloader")()
+
+
+def test_a_device_whose_clips_of_validation_are_all_too_short_is_refused(tmp_path):
+    """The others would wait for it."""
+    write_shards((encoded(draw_mouth(n, seconds)) for n, seconds in enumerate((2.0, 0.6))), tmp_path, 1)
+    data = module(tmp_path)
+    assert len(list(data.val_dataloader())) == 1
+    data.trainer = SimpleNamespace(world_size=2)
+    with pytest.raises(ShardError, match="the longest 0.6 s"):
+        data.val_dataloader()
+
+
+@pytest.mark.parametrize("stage", ["train", "val"])
+def test_whole_frames_are_no_faces(tmp_path, stage):
+    clip = draw_mouth(0, 2.0)
+    write_shards([encoded(replace(clip, meta=clip.meta | {"crop": "frame"}))], tmp_path)
+    with pytest.raises(ShardError, match="holds whole frames.*crop=face"):
+        getattr(module(tmp_path, batch_size=1), f"{stage}_dataloader")()

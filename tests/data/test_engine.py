@@ -45,3 +45,15 @@ def test_an_exception_is_raised():
 def test_an_unknown_engine_is_refused():
     with pytest.raises(AvsyncError, match="engine=spark is not known; expected one of joblib, ray"):
         list(run_all(square, {"one": 1}, workers=1, engine="spark"))
+
+
+@pytest.mark.slow
+def test_an_exception_comes_from_a_cluster_as_it_was():
+    pytest.importorskip("ray")
+
+    def inner(number):  # the cluster's processes do not find this module
+        raise AvsyncError(f"{number} is wrong")
+
+    with pytest.raises(AvsyncError) as caught:
+        list(run_all(inner, {"one": 0}, workers=1, engine="ray"))
+    assert str(caught.value) == "0 is wrong"

@@ -1,7 +1,9 @@
 """From footage to shards: nothing lost, nothing made twice, the same bytes whatever happened on the way."""
 
 import csv
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -10,9 +12,11 @@ import pytest
 
 from avsync.data import preparation
 from avsync.data.clips import Settings
+from avsync.data.datamodule import ClipsDataModule
 from avsync.data.job import Job
-from avsync.data.preparation import prepare
-from avsync.data.shards import read_clips, read_index
+from avsync.data.preparation import account, prepare
+from avsync.data.scenes import ScenesDataModule
+from avsync.data.shards import ShardError, read_clips, read_index, verified_shards, write_shards
 from avsync.data.sources import Source, videos
 from avsync.data.stages import prepare_source
 from avsync.errors import AvsyncError
@@ -102,6 +106,26 @@ def test_keys_are_unique_and_safe_in_a_tar(out, tmp_path):
     assert one.key != other.key and not set(one.key) & set("./ ")
 
 
+def test_names_in_other_letters_are_told_apart_and_long_ones_fit(tmp_path):
+    names = [f"\u6620\u753b {number}" for number in range(20_000)] + ["x" * 4000, "x" * 3999]
+    keys = {Job(Source(tmp_path / "x", name), tmp_path, SETTINGS).key for name in names}
+    assert len(keys) == len(names) and max(map(len, keys)) < 170
+
+
+def test_names_that_are_no_utf8_or_too_long_for_a_disk_end_nothing(films, tmp_path):
+    odd = tmp_path / "in" / os.fsdecode(b"caf\xe9.mp4")
+    odd.parent.mkdir()
+    shutil.copy(films / "dark.mp4", odd)
+    broken = tmp_path / "in" / os.fsdecode(b"\xff.mp4")
+    broken.write_bytes(b"\0" * 5000)
+    long = Source(tmp_path / ("x" * 300) / "film.mp4", "x" * 300)
+    out = prepare([*listed(tmp_path / "in"), long], tmp_path / "out", FRAMES, workers=2, progress=False)
+    states = {os.fsencode(name): row["state"] for name, row in rows_of(out).items()}
+    assert states == {b"caf\xe9": "kept", b"\xff": "failed", b"x" * 300: "failed"}
+    assert b"\xff,failed," in (out / "failures.csv").read_bytes()
+    assert [os.fsencode(clip.meta["source"]) for clip in read_clips(out)] == [b"caf\xe9"]
+
+
 def test_a_second_call_does_nothing(source, out, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     prepare(listed(source), out, SETTINGS, progress=False)
@@ -158,12 +182,182 @@ def test_only_what_changed_is_made_again(talkers, tmp_path):
 
 def test_stages_run_one_after_the_other(source, out, tmp_path):
     prepare(listed(source), tmp_path, SETTINGS, until="probe", workers=1, progress=False)
-    assert {row["state"] for row in rows_of(tmp_path).values()} == {"probed", "failed"}
+    probed = json.loads(account(tmp_path, "probe").read_text())["rows"]
+    assert {row["state"] for row in probed} == {"probed", "failed"} and not (tmp_path / "summary.json").exists()
     assert not (tmp_path / "work" / "clips").exists()
     prepare(listed(source), tmp_path, SETTINGS, until="clips", workers=1, progress=False)
     assert len(list((tmp_path / "work" / "clips").glob("*.tar"))) == 3 and not (tmp_path / "shards").exists()
     prepare(listed(source), tmp_path, SETTINGS, workers=1, progress=False)
     assert read_index(tmp_path) == read_index(out) and not (tmp_path / "work").exists()
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """Two short films, prepared in a moment as whole frames."""
+    folder = tmp_path_factory.mktemp("films")
+    for name, grey in (("dark", 40), ("light", 200)):
+        write_video(folder / f"{name}.mp4", np.full((30, 32, 32, 3), grey, np.uint8), np.zeros(19_200, np.float32))
+    return folder
+
+
+FRAMES = Settings(crop="frame", size=32, min_seconds=1.0, clips_per_shard=1)
+
+
+def prepared(films, out, settings=FRAMES, **how):
+    return prepare(listed(films), out, settings, progress=False, **({"workers": 1} | how))
+
+
+def state_of(folder):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "work/film.mp4",
+        "work/takes/film.mp4",
+        "work/clips/film.mp4",
+        "work",
+        "shards/film.mp4",
+        "shards",
+        "summary.json",
+    ],
+)
+@pytest.mark.parametrize("how", [{}, {"keep": True}, {"until": "probe"}])
+def test_what_is_not_of_a_preparation_is_never_touched(films, tmp_path, foreign, how):
+    (tmp_path / foreign).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / foreign).write_bytes((films / "dark.mp4").read_bytes() if foreign != "summary.json" else b'{"a": 1}')
+    before = state_of(tmp_path)
+    with pytest.raises(AvsyncError, match=f"{tmp_path / foreign.split('/')[0]} is not of a preparation.*another out="):
+        prepared(films, tmp_path, **how)
+    assert state_of(tmp_path) == before
+
+
+def test_videos_that_came_into_a_finished_folder_stay(films, tmp_path):
+    prepared(films, tmp_path)
+    (tmp_path / "work").mkdir()
+    shutil.copy(films / "dark.mp4", tmp_path / "work")
+    with pytest.raises(AvsyncError, match="is not of a preparation"):
+        prepared(films, tmp_path)
+    assert (tmp_path / "work" / "dark.mp4").is_file()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "no index"])
+def test_a_shard_that_is_gone_is_made_again(films, tmp_path, damage):
+    index = read_index(prepared(films, tmp_path))
+    shard = tmp_path / "shards" / "000001.tar"
+    if damage == "cut":
+        shard.write_bytes(shard.read_bytes()[:-512])
+    elif damage == "missing":
+        shard.unlink()
+    else:
+        shutil.rmtree(tmp_path / "shards")
+    assert read_index(prepared(films, tmp_path)) == index and verified_shards(tmp_path)
+
+
+def test_damage_of_the_right_size_is_mended_as_the_message_says(films, tmp_path):
+    index = read_index(prepared(films, tmp_path))
+    shard = tmp_path / "shards" / "000001.tar"
+    shard.write_bytes(shard.read_bytes()[::-1])
+    with pytest.raises(ShardError, match=f"remove {tmp_path / 'shards'} and prepare {tmp_path} again"):
+        verified_shards(tmp_path)
+    shutil.rmtree(tmp_path / "shards")
+    assert read_index(prepared(films, tmp_path)) == index and verified_shards(tmp_path)
+
+
+def test_a_kill_while_shards_are_replaced_leaves_no_account_of_others(films, tmp_path, monkeypatch):
+    prepared(films, tmp_path)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(preparation, "_write_summary", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepared(films, tmp_path, replace(FRAMES, size=64))
+    prepared(films, tmp_path)
+    assert {clip.frames.shape[1] for clip in read_clips(tmp_path)} == {32}
+
+
+@pytest.mark.parametrize("until", ["probe", "clips", "sync"])
+def test_a_stage_alone_leaves_a_finished_set_as_it_is(films, tmp_path, until):
+    prepared(films, tmp_path)
+    before = state_of(tmp_path)
+    prepared(films, tmp_path, until=until)
+    assert len(json.loads(account(tmp_path, until).read_text())["rows"]) == 2
+    assert state_of(tmp_path).items() >= before.items()
+    prepared(films, tmp_path)
+    assert state_of(tmp_path) == before and not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("begin", [ClipsDataModule, ScenesDataModule])
+def test_shards_that_a_training_reads_are_not_replaced(films, tmp_path, begin):
+    index, other = read_index(prepared(films, tmp_path)), replace(FRAMES, size=64)
+    training = begin(tmp_path, tmp_path, tmp_path)
+    training.setup("fit")
+    prepared(films, tmp_path)  # done already
+    for replacing in (lambda: prepared(films, tmp_path, other), lambda: write_shards([], tmp_path)):
+        with pytest.raises(ShardError, match=r"shards: a training is reading these shards; .*data.make.out="):
+            replacing()
+    assert read_index(tmp_path) == index
+    training.teardown("fit")
+    assert read_index(prepared(films, tmp_path, other)) != index
+
+
+class Full:
+    """A check on a disk that is full as long as a file is there."""
+
+    def __init__(self, mark, error):
+        self.mark, self.error = mark, error
+
+    def __call__(self, frames, audio):
+        if self.mark.exists():
+            raise self.error
+        return 0, 0.5
+
+    def __repr__(self):
+        return "Full"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (MemoryError(), "out of memory"),
+    ],
+)
+def test_a_lack_that_passes_stops_the_run_and_is_no_verdict(talkers, tmp_path, error, said):
+    mark, out, sources = tmp_path / "mark", tmp_path / "out", [Source(talkers[0], "it")]
+    mark.touch()
+    how = {"check": Full(mark, error), "workers": 2, "progress": False}  # errors cross from another process
+    with pytest.raises(AvsyncError, match=rf"out: stopped at {talkers[0]} \({said}\); make room") as caught:
+        prepare(sources, out, SETTINGS, **how)
+    assert "\n" not in str(caught.value) and not list((out / "work" / "sync").iterdir())
+    mark.unlink()
+    assert rows_of(prepare(sources, out, SETTINGS, **how))["it"]["state"] == "kept"
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_disk_that_tells_late_that_it_is_full(films, tmp_path, monkeypatch, call):
+    def full(*_):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, full)
+        with pytest.raises(AvsyncError, match="Disk quota exceeded.; make room"):
+            prepared(films, tmp_path)
+    assert {row["state"] for row in rows_of(prepared(films, tmp_path)).values()} == {"kept"}
+
+
+def test_a_check_of_an_earlier_run_is_not_taken(talkers, tmp_path):
+    how = {"settings": replace(SETTINGS, max_seconds=4.0), "workers": 1, "keep": True, "progress": False}
+    sources = [Source(talkers[0], "it")]
+    lengths = [
+        [len(clip.frames) for clip in read_clips(prepare(sources, tmp_path, check=check, **how))]
+        for check in (Says(3), None)
+    ]
+    assert lengths == [[72], [75]]
 
 
 def one(path, tmp_path, settings=SETTINGS, **how):
@@ -226,11 +420,7 @@ def test_the_single_speaker_rule(two_faces, tmp_path):
     assert row["clips"] == 3 and row["seconds_kept"] == pytest.approx(3.0)  # alone, and after the cut both
 
 
-def test_mouth_crops_and_whole_frames(talkers, tmp_path):
-    _, faces = one(talkers[0], tmp_path / "face", replace(SETTINGS, size=192))
-    _, mouths = one(talkers[0], tmp_path / "mouth", replace(SETTINGS, crop="mouth"))
-    middle = faces[0].frames[:, 79:175, 48:144].astype(int)
-    assert mouths[0].frames.shape[1:3] == (96, 96) and np.abs(mouths[0].frames - middle).mean() < 6
+def test_whole_frames(talkers, tmp_path):
     row, frames = one(talkers[0], tmp_path / "frame", replace(SETTINGS, crop="frame", size=64))
     assert min(frames[0].frames.shape[1:3]) == 64 and "boxes" not in frames[0].meta
     assert row["seconds_kept"] == pytest.approx(3.0)
@@ -251,7 +441,7 @@ class Says:
 
 @pytest.mark.parametrize(("offset", "kept"), [(0, 3.0), (2, 2.84), (-3, 2.76), (9, 0), (None, 0)])
 def test_a_check_drops_and_corrects(talkers, tmp_path, offset, kept):
-    sources, settings = [Source(talkers[0], "it")], replace(SETTINGS, max_seconds=2.0)
+    sources, settings = [Source(talkers[0], "it")], replace(SETTINGS, min_seconds=0.6)
     plain = list(read_clips(prepare(sources, tmp_path / "plain", settings, workers=1, progress=False)))
     out = prepare(sources, tmp_path / "out", settings, check=Says(offset), workers=1, progress=False)
     (row,) = rows_of(out).values()
@@ -269,11 +459,22 @@ def test_a_check_drops_and_corrects(talkers, tmp_path, offset, kept):
         assert np.abs(after.frames.astype(int) - before.frames[picture : picture + length]).mean() < 3
 
 
+def test_what_a_correction_makes_too_short_is_dropped(talkers, tmp_path):
+    sources = [Source(talkers[0], "it")]
+    out = prepare(sources, tmp_path, SETTINGS, check=Says(-2), workers=1, progress=False)
+    assert [len(clip.frames) for clip in read_clips(out)] == [48]  # of 50; another of 25 becomes shorter than a second
+    dropped = rows_of(out)["it"]["seconds_dropped"]
+    assert dropped == {"out of sync": pytest.approx(0.08), "too short": pytest.approx(1.0)}
+
+
 def test_nonsense_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(AvsyncError, match="no source"):
         prepare([], tmp_path)
     with pytest.raises(AvsyncError, match="stage=cook is not known"):
         prepare([Source(tmp_path / "x.mp4", "x")], tmp_path, until="cook")
+    frames = Settings(crop="frame")
+    with pytest.raises(AvsyncError, match="check= .* crop=frame has none; leave one of them out"):
+        prepare([Source(tmp_path / "x.mp4", "x")], tmp_path / "out", frames, check=Says(0))
     for wrong in ({"crop": "nose"}, {"faces": "some"}, {"size": 95}, {"min_seconds": 3.0, "max_seconds": 2.0}):
         with pytest.raises(AvsyncError):
             Settings(**wrong)

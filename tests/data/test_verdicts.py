@@ -7,7 +7,7 @@ import pytest
 
 from avsync.data.datamodule import ClipsDataModule
 from avsync.data.shards import ShardError, read_clips, write_shards
-from avsync.data.verdicts import Verdicts, moved, read_table, write_table
+from avsync.data.verdicts import Verdicts, content, moved, read_table, write_table
 from mouths import draw_mouth, encoded
 
 EARLY = 5
@@ -23,11 +23,11 @@ def folder(tmp_path_factory):
     return root
 
 
-def table(path, dropped=(), corrected=(), keys=range(16)):
+def table(path, dropped=(), corrected=(), keys=range(16), about=None):
     rows = [{"key": f"mouth{n:04d}", "offset": EARLY if n in corrected else 0,
              "verdict": "drop" if n in dropped else "corrected" if n in corrected else "keep"}
             for n in keys]  # fmt: skip
-    write_table(path, rows)
+    write_table(path, rows, about)
     return path
 
 
@@ -88,6 +88,22 @@ def test_a_table_of_another_set_is_refused(folder, tmp_path):
     (tmp_path / "text.parquet").write_text("key,verdict\n")
     with pytest.raises(ShardError, match="no table that avsync wrote"):
         loader(folder, tmp_path / "text.parquet")
+
+
+def test_a_table_of_shards_that_were_made_anew_is_refused(folder, tmp_path):
+    """By the same keys, and what was early may be right now."""
+    of_these, path = {"content": content([folder])}, tmp_path / "t.parquet"
+    assert len(loader(folder, table(path, corrected={3}, about=of_these))) == 8
+    write_shards((encoded(draw_mouth(seed, 2.0)) for seed in range(16)), tmp_path / "anew", 4)
+    with pytest.raises(ShardError, match="tells of shards that were other ones; run `avsync filter` on them again"):
+        loader(tmp_path / "anew", path)
+
+
+def test_a_clip_that_a_correction_makes_too_short_is_no_segment(folder, tmp_path):
+    verdicts = table(tmp_path / "t.parquet", dropped=set(range(16)) - {3}, corrected={3})
+    assert len(loader(folder, verdicts, segment=1.6, batch_size=1)) == 2
+    with pytest.raises(ShardError, match="no clip lasts data.segment=1.8 s, the longest 1.6 s; lower data.segment"):
+        loader(folder, verdicts, segment=1.8, batch_size=1)
 
 
 def test_nothing_left_says_what_to_do(folder, tmp_path):

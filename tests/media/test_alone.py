@@ -1,4 +1,4 @@
-"""A folder that one process at a time makes."""
+"""A folder that one process at a time makes, a file that is being read."""
 
 import errno
 import fcntl
@@ -6,15 +6,16 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
-from avsync.media.atomic import alone
+from avsync.media.atomic import alone, is_read, reading
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from avsync.media.atomic import alone
+from avsync.media.atomic import alone, is_read, reading
 with alone(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -74,3 +75,31 @@ def test_where_nothing_can_be_locked_it_goes_on(tmp_path, monkeypatch):
     with alone(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_reads_is_known_until_the_last_has_ended(tmp_path):
+    path = tmp_path / "index"
+    assert not is_read(path)
+    with reading(path):  # nothing to read
+        assert not is_read(path)
+    path.touch()
+    with reading(path):
+        with reading(path):
+            assert is_read(path)
+            child = get_context("fork").Process(target=time.sleep, args=(60,))  # like one that makes batches
+            child.start()
+        assert is_read(path)
+    assert not is_read(path)
+    child.kill()
+    child.join()
+
+
+def test_where_nothing_can_be_locked_it_is_read_unknown(tmp_path, monkeypatch):
+    def refused(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    path = tmp_path / "index"
+    path.touch()
+    with reading(path):
+        assert not is_read(path)

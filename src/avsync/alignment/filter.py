@@ -27,7 +27,8 @@ from avsync.alignment.scores import WRONG_KEPT, WRONG_WINDOWS, embed, score
 from avsync.alignment.verdicts import Line, draw_line, judge
 from avsync.data.engine import Crash, run_all
 from avsync.data.shards import ShardError, decode_sample, paths, read_index, verified_shards
-from avsync.data.verdicts import read_table, write_table
+from avsync.data.verdicts import content, read_table, write_table
+from avsync.data.verify import require_faces
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import fingerprint, load_syncnet
 
@@ -44,7 +45,7 @@ class Judged:
     Attributes:
         rows: In the order of folders and shards: the table's columns, and ``wrong`` and ``wrong_best``.
         line: What divides them.
-        about: ``shards``, the folders, and what they were judged by.
+        about: ``shards``, the folders, ``content``, of their bytes, and what they were judged by.
     """
 
     rows: list[dict[str, Any]]
@@ -84,9 +85,10 @@ class Filter:
             scores: Folder for the scores of each shard; what is there of a run that was killed is not made again.
 
         Raises:
-            ShardError: Missing or damaged shards, or a key that occurs twice.
+            ShardError: Missing or damaged shards, whole frames, or a key that occurs twice.
             CheckpointError: It cannot be used.
         """
+        require_faces(paths(folders))
         network, devices = _identity(load_syncnet(checkpoint)[0]), cycle(self._devices())
         parts = [
             part for folder in paths(folders) for part in self._parts(folder, checkpoint, network, scores, devices)
@@ -108,7 +110,8 @@ class Filter:
         for row in rows:
             row["verdict"], row["reason"] = judge(row, line, self.correct)
         by = {"checkpoint": str(checkpoint), "network": network, "search": self.search, "correct": self.correct}
-        return Judged(rows, line, {"shards": list(map(str, paths(folders))), **by})
+        about = {"shards": list(map(str, paths(folders))), "content": content(paths(folders))}
+        return Judged(rows, line, about | by)
 
     def _parts(
         self, folder: Path, checkpoint: Path, network: str, scores: Path, devices: Iterator[str]
@@ -119,10 +122,10 @@ class Filter:
             while sum(index[k]["samples"] for k in company) <= COMPANY and len(company) < len(index):
                 company.append((company[-1] + 1) % len(index))
             told = [VERSION, network, self.search, WRONG_WINDOWS, WRONG_KEPT, *(index[k]["sha256"] for k in company)]
-            content = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+            told_of = hashlib.sha256(json.dumps(told).encode()).hexdigest()
             shards = tuple(urls[k] for k in company)
             # shards of different folders have the same names
-            path = scores / f"{Path(row['name']).stem}-{content[:16]}.parquet"
+            path = scores / f"{Path(row['name']).stem}-{told_of[:16]}.parquet"
             yield _Part(shards, row["samples"], checkpoint, network, next(devices), self.search, path)
 
     def _devices(self) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def embed(clip: Clip, net: SyncNet, search: int) -> Embedded:
             "seconds": clock.seconds(len(clip.frames)),
             "speech": float(share.mean()),
             "level": float(10 * energy.log10()),
-            "motion": motion(clip.frames, clip.meta.get("crop", "face")),
+            "motion": motion(clip.frames),
         },
     )
 

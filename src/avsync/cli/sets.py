@@ -67,7 +67,8 @@ def _verify(options: argparse.Namespace) -> int:
             continue
         for problem in report.problems:
             print(f"{folder}: {problem}")
-        verdict = f"{len(report.problems)} problems; prepare it again" if report.problems else "sound"
+        cure = f"remove {Path(folder) / 'shards'} and prepare it again"
+        verdict = f"{len(report.problems)} problems; {cure}" if report.problems else "sound"
         print(f"{folder}: {report.shards} shards, {report.samples} clips, {report.seconds:.0f} s: {verdict}")
     return status
 

@@ -12,7 +12,7 @@ from avsync import clock
 from avsync.data.timeline import Timeline
 from avsync.errors import AvsyncError
 
-CROPS = ("face", "mouth", "frame")
+CROPS = ("face", "frame")
 FACES = ("split", "reject", "all")
 MOUTH_TOP, MOUTH_LEFT = 0.41, 0.25
 """Upper left corner of the mouth region in a face crop; it takes half of its side."""
@@ -23,8 +23,7 @@ class Settings:
     """How clips are cut. Every field is an argument of data_prep/prepare.py.
 
     Attributes:
-        crop: ``face``, ``mouth`` (the lower middle of it, at twice the resolution) or ``frame`` (the whole picture,
-            faces or not, for networks such as CAV-MAE).
+        crop: ``face``, or ``frame``: the whole picture, faces or not, for networks such as CAV-MAE.
         size: Pixels of the crop's side; of the shorter side of a whole frame.
         min_seconds: Shorter stretches are dropped.
         max_seconds: Longer ones are cut into pieces of this length.
@@ -52,6 +51,11 @@ class Settings:
                 raise AvsyncError(f"{name}={value} is not known; expected one of {', '.join(known)}")
         if self.size < 16 or self.size % 2:
             raise AvsyncError(f"size={self.size} cannot be encoded; give an even number of at least 16 pixels")
+        for name, least in (("clips_per_shard", 1), ("min_face", 0), ("min_motion", 0)):
+            if getattr(self, name) < least:
+                raise AvsyncError(f"{name}={getattr(self, name)} is too little; give {least} or more")
+        if self.deadline <= 0:
+            raise AvsyncError(f"deadline={self.deadline} gives every file up; give seconds above 0")
         if not clock.seconds(clock.WINDOW_FRAMES) <= self.min_seconds <= self.max_seconds:
             raise AvsyncError(
                 f"min_seconds={self.min_seconds} and max_seconds={self.max_seconds} leave nothing; a window lasts "
@@ -151,14 +155,9 @@ def _resized(picture: np.ndarray, size: int) -> np.ndarray:
 def _faces(frames: Iterator[tuple[int, np.ndarray]], settings: Settings) -> Iterator[Stretch]:
     from avsync.faces.follow import follow  # mediapipe: only preparation of faces needs it
 
-    size = settings.size if settings.crop == "face" else 2 * settings.size
     # tracks of any length: what is too short is accounted for, not left out silently
-    for face in follow(frames, size=size, min_seconds=1 / clock.FPS, max_seconds=settings.max_seconds):
-        crops = face.frames
-        if settings.crop == "mouth":
-            top, left = round(MOUTH_TOP * size), round(MOUTH_LEFT * size)
-            crops = crops[:, top : top + settings.size, left : left + settings.size]
-        yield Stretch(clock.frames(face.start), crops, face.track, face.boxes, face.landmarks, face.others)
+    for face in follow(frames, size=settings.size, min_seconds=1 / clock.FPS, max_seconds=settings.max_seconds):
+        yield Stretch(clock.frames(face.start), face.frames, face.track, face.boxes, face.landmarks, face.others)
 
 
 def usable(piece: Stretch, settings: Settings, timeline: Timeline) -> Iterator[Stretch]:
@@ -177,7 +176,7 @@ def usable(piece: Stretch, settings: Settings, timeline: Timeline) -> Iterator[S
         part = piece.part(piece.first + first, piece.first + last)
         if not kept:
             timeline.drop(part.first, part.last, "several faces")
-        elif len(part.frames) > 1 and motion(part.frames, settings.crop) < settings.min_motion:
+        elif len(part.frames) > 1 and motion(part.frames) < settings.min_motion:
             timeline.drop(part.first, part.last, "still face")
         else:
             yield part
@@ -191,11 +190,9 @@ def runs(states: np.ndarray) -> Iterator[tuple[int, int, bool]]:
             yield first, last, bool(states[first])
 
 
-def motion(frames: np.ndarray, crop: str) -> float:
-    """Mean change of the mouth region from frame to frame, in grey levels of 255."""
-    if crop == "face":
-        side = frames.shape[1]
-        top, left, half = round(MOUTH_TOP * side), round(MOUTH_LEFT * side), side // 2
-        frames = frames[:, top : top + half, left : left + half]
-    green = frames[..., 1].astype(np.int16)
+def motion(frames: np.ndarray) -> float:
+    """Mean change of a face crop's mouth region from frame to frame, in grey levels of 255."""
+    side = frames.shape[1]
+    top, left, half = round(MOUTH_TOP * side), round(MOUTH_LEFT * side), side // 2
+    green = frames[:, top : top + half, left : left + half, 1].astype(np.int16)
     return float(np.abs(np.diff(green, axis=0)).mean())

@@ -54,6 +54,9 @@ def sync(job: Job) -> Row:
             if offset is None or abs(offset) > job.max_offset:
                 timeline.drop(first, last, "sync undecided" if offset is None else "out of sync")
                 continue
+            if last - first - abs(offset) < clock.frames(job.settings.min_seconds):
+                timeline.drop(first, last, "too short")
+                continue
             tar.write(corrected(sample, offset, confidence))
             timeline.drop(first, last, "out of sync")  # the ends, which a correction takes off
             timeline.keep(first + max(0, offset), last - max(0, -offset))

@@ -8,6 +8,7 @@ side, the same each time. Measuring whole clips is the evaluation's business, wh
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -30,9 +31,10 @@ from avsync.data.loading import (
     ranks,
 )
 from avsync.data.outline import bands, tiles
-from avsync.data.shards import Clip, Shards, decode_sample, paths
+from avsync.data.shards import Clip, ShardError, Shards, decode_sample, paths
 from avsync.data.speech import speech_share
-from avsync.data.verdicts import Verdicts
+from avsync.data.verdicts import Verdicts, content
+from avsync.data.verify import require_faces
 
 
 class ClipsDataModule(ShardsDataModule):
@@ -56,7 +58,8 @@ class ClipsDataModule(ShardsDataModule):
         verdicts: A table of `avsync filter` on ``train``: clips that it drops are left out; None keeps all.
 
     Raises:
-        ShardError: When loading starts, for missing or damaged shards, or too few of them.
+        ShardError: When loading starts, for missing or damaged shards, too few of them, none with a clip as long as
+            a segment, or whole frames.
     """
 
     def __init__(  # noqa: PLR0913  each a line of configs/data/shards.yaml
@@ -87,11 +90,13 @@ class ClipsDataModule(ShardsDataModule):
         """An epoch is every clip that is kept once, in random order, with ``segments_per_clip`` segments each."""
         clips = clips_in(self.train)
         verdicts = Verdicts(self.verdicts) if self.verdicts else None
-        clips = verdicts.kept(clips) if verdicts else clips
+        clips = verdicts.kept(clips, content(self.train)) if verdicts else clips
         kept = f" that {self.verdicts} keeps" if verdicts else ""
         batches = full_batches(self.train, clips, self.segments_per_clip, self.batch_size, ranks(self.trainer), kept)
         done = self.begun // batches
         shards = Shards(self.train)
+        require_faces(self.train)
+        require_length(shards, shards.urls, self.segment_frames, verdicts)
         stages = [
             ShuffledShards(shards.urls, self.seed, done),
             shards,
@@ -104,9 +109,13 @@ class ClipsDataModule(ShardsDataModule):
 
     def val_dataloader(self) -> wds.WebLoader:
         """Every clip once, cut into segments side by side."""
-        shards = Shards([self.val])
+        shards, devices = Shards([self.val]), ranks(self.trainer)
+        first = each_once(shards.urls, devices)
+        require_faces([self.val])
+        for rank in range(devices):
+            require_length(shards, shards.urls[rank::devices], self.segment_frames)
         stages = [
-            *each_once(shards.urls, ranks(self.trainer)),
+            *first,
             shards,
             decode_clips,
             AdjoiningSegments(self.segment_frames),
@@ -119,6 +128,32 @@ class ClipsDataModule(ShardsDataModule):
         if self.augment is None or self.trainer is None or not self.trainer.training:
             return batch
         return self.augment.to(batch["audio"].device)(batch)
+
+
+def require_length(shards: Shards, urls: list[str], length: int, verdicts: Verdicts | None = None) -> None:
+    """Before the first step: is there a clip to cut a segment from? Mostly the first one is.
+
+    Args:
+        shards: That are looked at.
+        urls: Which of them.
+        length: Frames of a segment.
+        verdicts: That leave clips out or make them shorter.
+
+    Raises:
+        ShardError: There is none. Training would wait for it for ever, and so would another device in validation.
+    """
+    longest = 0
+    for sample in shards({"url": url} for url in urls):
+        if verdicts and sample["__key__"] in verdicts.dropped:
+            continue
+        move = verdicts.moves.get(sample["__key__"], 0) if verdicts else 0
+        longest = max(longest, clock.frames(json.loads(sample["json"])["seconds"]) - abs(move))
+        if longest >= length:
+            return
+    raise ShardError(
+        f"{Path(urls[0]).parent}: no clip lasts data.segment={clock.seconds(length):g} s, the longest "
+        f"{clock.seconds(longest):g} s; lower data.segment or prepare longer clips"
+    )
 
 
 def decode_clips(samples: Iterable[dict]) -> Iterator[Clip]:

@@ -115,6 +115,8 @@ def _on_ray(
             yield key, ray.get(done)
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
             yield key, Crash(f"the process that read it died, twice ({type(error).__name__}); look at this file")
+        except ray.exceptions.RayTaskError as error:  # its text is a traceback
+            raise error.cause from None
 
 
 def _size(workers: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,10 +17,13 @@ from avsync.data.clips import Settings
 from avsync.data.sources import Source
 from avsync.data.timeline import KEPT, Timeline
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same source would give other clips."""
 
 STAGES = ("probe", "clips", "sync", "shards")
+
+_READABLE = 150
+"""Characters of a key that are taken from the name: file systems allow 255 in all."""
 
 Row = dict[str, Any]
 """What became of a source: ``key``, ``source``, ``state`` (probed, kept, dropped or failed), ``reason``, ``clips``,
@@ -56,8 +60,10 @@ class Job:
     @property
     def key(self) -> str:
         """A name that is unique for a source and safe in a tar, whose keys end at the first dot."""
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.source.name)
-        return f"{name}-{hashlib.sha256(self.source.name.encode()).hexdigest()[:6]}"
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.source.name)[:_READABLE]
+        digest = hashlib.sha256(self.source.name.encode(errors="surrogateescape")).hexdigest()
+        # more of it where more was left out of the name: whole sets are named in other letters
+        return f"{name}-{digest[: 6 if len(name) == len(self.source.name) else 12]}"
 
     def path(self, stage: str, suffix: str) -> Path:
         """A file of a stage."""
@@ -74,7 +80,7 @@ class Job:
 
 
 def _stat(file: Path) -> list[int]:
-    return [file.stat().st_size, file.stat().st_mtime_ns] if file.is_file() else []
+    return [file.stat().st_size, file.stat().st_mtime_ns] if os.path.isfile(file) else []
 
 
 def failed(job: Job, reason: str, seconds: float = 0.0) -> Row:

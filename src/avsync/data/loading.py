@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from webdataset.utils import pytorch_worker_info
 
 from avsync.data.shards import ShardError, read_index
 from avsync.errors import AvsyncError
+from avsync.media.atomic import reading
 
 
 class ShuffledShards(IterableDataset):
@@ -153,12 +155,29 @@ class ShardsDataModule(pl.LightningDataModule):
         make: Called once before anything is read, or None.
 
     Attributes:
+        train: Folders whose shards are trained on.
+        val: Folder for validation.
+        test: Folder for the test.
         begun: Training batches that a checkpoint has behind it.
     """
+
+    train: list[Path]
+    val: Path
+    test: Path
 
     def __init__(self, make: Callable[[], object] | None):
         super().__init__()
         self.make, self.begun = make, 0
+        self._reading = ExitStack()
+
+    def setup(self, stage: str) -> None:
+        """Until :meth:`teardown` nobody replaces the shards: a shard is opened anew on each pass."""
+        for folder in (*self.train, self.val, self.test):
+            self._reading.enter_context(reading(folder / "shards" / "index.json"))
+
+    def teardown(self, stage: str) -> None:
+        """Let go of the shards."""
+        self._reading.close()
 
     def state_dict(self) -> dict[str, int]:
         """What a checkpoint keeps, so that a training goes on with the clips that it would have seen."""

@@ -1,10 +1,12 @@
 """From footage to shards: every source through its stages, then all clips into tars, and an account of it all.
 
     sources ─► OUT/work/<stage>/<key>.*     one file in, one file out; see avsync.data.stages
+                        .../summary.json     of a run that was told to stop after this stage
             ─► OUT/shards/*.tar, index.json  clips in the order of their keys, whatever order they were made in
             ─► OUT/summary.json              every source and second accounted for; written last: all is done
             ─► OUT/failures.csv              what gave no clip, and why
 
+Nothing else is removed or replaced: a folder in which other things have these names is refused.
 Each file is written whole or not at all and is not made again, so a killed run goes on where it was, and the shards
 are the same bytes however often it was killed, on however many workers.
 """
@@ -16,9 +18,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +33,17 @@ from avsync.data.clips import Settings
 from avsync.data.correct import samples
 from avsync.data.engine import Crash, run_all
 from avsync.data.job import STAGES, Check, Job, Row, failed
-from avsync.data.shards import write_shards
+from avsync.data.shards import ShardError, Shards, require_unread, write_shards
 from avsync.data.sources import Source, unique
-from avsync.data.stages import prepare_source
+from avsync.data.stages import passing, prepare_source
 from avsync.errors import AvsyncError
 from avsync.media.atomic import alone, whole_file
 
 _PARTIAL = (".shards.*", ".summary.*", ".failures.*")
 """What a killed run leaves half written."""
+
+_OURS = re.compile(r"\..*|summary\.json|.+-([0-9a-f]{6}){1,2}\.(json|tar)")
+"""Names in the folder of a stage."""
 
 _INNER = ("fingerprint", "dropped", "interval")
 
@@ -72,34 +79,91 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
         ``out``.
 
     Raises:
-        AvsyncError: There is no source, or an argument is unknown. A source that fails is a row of failures.csv.
+        AvsyncError: There is no source, an argument is unknown, ``out`` holds other things by the names of ours, or a
+            training is reading its shards. A source that fails is a row of failures.csv.
+        RoomError: There is no room left.
     """
     if until not in STAGES:
         raise AvsyncError(f"stage={until} is not known; expected one of {', '.join(STAGES)}")
+    if max_offset < 0 or (workers is not None and workers < 1):
+        raise AvsyncError(f"max_offset={max_offset} and workers={workers}: expected 0 or more, and 1 or more")
     out, settings = Path(out), settings or Settings()
+    if check is not None and settings.crop != "face":
+        raise AvsyncError(f"check= looks at faces, and crop={settings.crop} has none; leave one of them out")
     jobs = [Job(source, out / "work", settings, until, check, max_offset) for source in unique(sources)]
     if not jobs:
         raise AvsyncError("there is no source to prepare; give a folder of videos")
     state = _state(jobs)
-    out.mkdir(parents=True, exist_ok=True)
-    with alone(out):
-        if not _is_done(out, state):
-            _make(jobs, out, state, (engine, workers or os.cpu_count() or 1, progress))
-        if until == "shards" and not keep:
-            # a worker whose run was killed may still be writing here: what it leaves is swept up next time
-            shutil.rmtree(out / "work", ignore_errors=True)
+    with passing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with alone(out):
+            _require_ours(out)
+            if not _is_done(account(out, until), until, state):
+                _make(jobs, out, state, (engine, workers or os.cpu_count() or 1, progress))
+            if until == "shards" and not keep:
+                _remove_work(out / "work")
     return out
 
 
+def account(out: Path, until: str) -> Path:
+    """Where it is told what became of the sources when ``until`` was the last stage to run."""
+    return out / "summary.json" if until == "shards" else out / "work" / until / "summary.json"
+
+
+def _require_ours(out: Path) -> None:
+    """Before anything is removed or replaced.
+
+    Raises:
+        AvsyncError: Something there is not of a preparation.
+    """
+    work, shards, summary = out / "work", out / "shards", out / "summary.json"
+    if work.exists() and (not work.is_dir() or any(map(_is_foreign, work.iterdir()))):
+        foreign = work
+    elif shards.exists() and "shards" not in _read(shards / "index.json"):
+        foreign = shards
+    elif summary.exists() and "state" not in _read(summary):
+        foreign = summary
+    else:
+        return
+    raise AvsyncError(f"{foreign} is not of a preparation, which would replace it; give another out=, or move it away")
+
+
+def _is_foreign(path: Path) -> bool:
+    """True of what is in ``work`` and not a folder of a stage with nothing but its files."""
+    if path.name not in STAGES or not path.is_dir():
+        return not path.name.startswith(".")
+    return not all(_OURS.fullmatch(file.name) for file in path.iterdir())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """An object in a file; empty if there is none."""
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
 def _make(jobs: list[Job], out: Path, state: str, how: tuple[str, int, bool]) -> None:
+    if jobs[0].until == "shards":
+        require_unread(out)
     (out / "work").mkdir(exist_ok=True)
     for stray in (stray for pattern in _PARTIAL for stray in out.glob(pattern)):
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     rows = sorted(_run(jobs, *how), key=lambda row: row["key"])
     if jobs[0].until == "shards":
+        (out / "summary.json").unlink(missing_ok=True)  # it must not say "done" of other shards
         _write_failures(rows, out)
-        write_shards(_samples(rows, out / "work"), out, jobs[0].settings.clips_per_shard)
-    _write_summary(rows, out, state)
+        write_shards(_samples(rows, jobs[0]), out, jobs[0].settings.clips_per_shard)
+    _write_summary(rows, account(out, jobs[0].until), state)
+
+
+def _remove_work(work: Path) -> None:
+    """A worker whose run was killed may still be writing there: what it leaves is swept up next time."""
+    for stage in STAGES:
+        shutil.rmtree(work / stage, ignore_errors=True)
+    with suppress(OSError):
+        work.rmdir()
 
 
 def _state(jobs: list[Job]) -> str:
@@ -107,9 +171,16 @@ def _state(jobs: list[Job]) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
-def _is_done(out: Path, state: str) -> bool:
-    summary = out / "summary.json"
-    return summary.is_file() and json.loads(summary.read_text())["state"] == state
+def _is_done(summary: Path, until: str, state: str) -> bool:
+    told = _read(summary)
+    if told.get("state") != state:
+        return False
+    if until == "shards" and told["clips"]:
+        try:
+            Shards([summary.parent])
+        except ShardError:  # one is missing or cut
+            return False
+    return True
 
 
 def _run(jobs: list[Job], engine: str, workers: int, progress: bool) -> Iterator[Row]:
@@ -122,7 +193,7 @@ def _run(jobs: list[Job], engine: str, workers: int, progress: bool) -> Iterator
         TimeRemainingColumn(),
     )
     by_key = {job.key: job for job in jobs}
-    bytes_of = {job.key: job.source.path.stat().st_size if job.source.path.is_file() else 0 for job in jobs}
+    bytes_of = {job.key: os.path.getsize(job.source.path) if os.path.isfile(job.source.path) else 0 for job in jobs}
     with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"preparing 0 of {len(jobs)}", total=sum(bytes_of.values()) or 1)
         for done, (key, row) in enumerate(run_all(prepare_source, by_key, workers=workers, engine=engine), 1):
@@ -130,11 +201,11 @@ def _run(jobs: list[Job], engine: str, workers: int, progress: bool) -> Iterator
             bar.update(task, advance=bytes_of[key], description=f"preparing {done} of {len(jobs)}")
 
 
-def _samples(rows: list[Row], work: Path) -> Iterator[dict[str, Any]]:
+def _samples(rows: list[Row], job: Job) -> Iterator[dict[str, Any]]:
+    last = "clips" if job.check is None else "sync"  # an earlier run with a check may have left its files
     for row in rows:
         if row["clips"]:
-            corrected = work / "sync" / f"{row['key']}.tar"
-            yield from samples(corrected if corrected.is_file() else work / "clips" / corrected.name)
+            yield from samples(job.work / last / f"{row['key']}.tar")
 
 
 def _write_failures(rows: list[Row], out: Path) -> None:
@@ -143,10 +214,10 @@ def _write_failures(rows: list[Row], out: Path) -> None:
     writer.writeheader()
     writer.writerows(row for row in rows if row["state"] in ("failed", "dropped"))
     with whole_file(out / "failures.csv") as partial:
-        partial.write_text(table.getvalue())
+        partial.write_text(table.getvalue(), encoding="utf-8", errors="surrogateescape")
 
 
-def _write_summary(rows: list[Row], out: Path, state: str) -> None:
+def _write_summary(rows: list[Row], path: Path, state: str) -> None:
     dropped: Counter[str] = Counter()
     for row in rows:
         dropped.update(row["seconds_dropped"])
@@ -160,5 +231,6 @@ def _write_summary(rows: list[Row], out: Path, state: str) -> None:
         "seconds_dropped": {reason: round(seconds, 3) for reason, seconds in sorted(dropped.items())},
         "rows": [{name: value for name, value in row.items() if name not in _INNER} for row in rows],
     }
-    with whole_file(out / "summary.json") as partial:
+    path.parent.mkdir(exist_ok=True)
+    with whole_file(path) as partial:
         partial.write_text(json.dumps(summary, indent=1) + "\n")

@@ -242,7 +242,9 @@ def _decoding(key: str) -> Iterator[None]:
         yield
     except Exception as error:  # decord, FFmpeg and the tar each have their own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-        raise ShardError(f"clip {key} cannot be decoded ({reason}); prepare it again or leave it out") from error
+        raise ShardError(
+            f"clip {key} cannot be decoded ({reason}); remove its shards and prepare again, or leave it out"
+        ) from error
 
 
 def read_labels(labels: str | Path | Sequence[str] | None) -> list[str]:

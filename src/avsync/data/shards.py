@@ -28,6 +28,7 @@ import webdataset as wds
 
 from avsync import clock
 from avsync.errors import AvsyncError
+from avsync.media.atomic import is_read
 from avsync.media.write import decode_flac
 
 SHARD_SAMPLES = 20
@@ -104,8 +105,11 @@ def write_shards(samples: Iterable[dict], folder: Path, shard_samples: int = SHA
         samples: Dicts with ``__key__`` (str), ``mp4`` and ``flac`` (bytes) and ``json`` (bytes), in the order to keep.
         folder: Where ``shards`` is made. It appears whole or not at all.
         shard_samples: Clips in each tar but the last.
+
+    Raises:
+        ShardError: A training is reading what is there.
     """
-    final, partial = folder / "shards", folder / f".shards.{os.getpid()}"
+    final, partial, before = (folder / name for name in ("shards", f".shards.{os.getpid()}", ".shards.before"))
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     shards: list[dict] = []
@@ -118,9 +122,26 @@ def write_shards(samples: Iterable[dict], folder: Path, shard_samples: int = SHA
     if batch:
         shards.append(_write_tar(partial / f"{len(shards):06d}.tar", batch))
     (partial / "index.json").write_text(json.dumps({"version": 1, "shards": shards}, indent=1))
-    shutil.rmtree(final, ignore_errors=True)
+    require_unread(folder)
+    if final.is_dir():
+        shutil.rmtree(before, ignore_errors=True)
+        os.replace(final, before)  # killed in between, it leaves no shards: never some of them
     os.replace(partial, final)
+    shutil.rmtree(before, ignore_errors=True)
     return final
+
+
+def require_unread(folder: Path) -> None:
+    """Before the shards of a folder are replaced, and before the work for that.
+
+    Raises:
+        ShardError: A training is reading them.
+    """
+    shards = folder / "shards"
+    if is_read(shards / "index.json"):
+        raise ShardError(
+            f"{shards}: a training is reading these shards; wait for it, or give another out= (data.make.out=)"
+        )
 
 
 def _write_tar(path: Path, samples: list[dict]) -> dict:
@@ -222,7 +243,8 @@ def verified_shards(folder: str | Path) -> list[str]:
 
 
 def _damaged(path: Path) -> str:
-    return f"{path} is damaged: its bytes differ from index.json; prepare {path.parent.parent} again"
+    folder = path.parent.parent
+    return f"{path} is damaged: its bytes differ from index.json; remove {path.parent} and prepare {folder} again"
 
 
 def matches_index(path: Path, row: dict) -> bool:

@@ -5,6 +5,7 @@ The recipes in ``data_prep/recipes`` read the layouts of known data sets and yie
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,9 +51,22 @@ class Source:
 
 
 def videos(folder: Path) -> list[Path]:
-    """Every video below ``folder``, sorted; hidden files are none (``._x.mp4`` is a by-product of macOS)."""
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(path for path in files if path.is_file())
+    """Every video below ``folder``, sorted, also in folders that are linked there.
+
+    Hidden files are none (``._x.mp4`` is a by-product of macOS).
+    """
+    files: list[Path] = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
+        files += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in files if path.suffix.lower() in SUFFIXES and os.path.isfile(path))
+
+
+def _leads_back(folder: str) -> bool:
+    """True of a link to a folder that it lies in: it would be followed for ever."""
+    return os.path.islink(folder) and any(
+        os.path.samefile(folder, above) for above in Path(os.path.abspath(folder)).parents
+    )
 
 
 def unique(sources: Iterable[Source]) -> Iterator[Source]:

@@ -10,12 +10,17 @@ without it was not done, and it knows of which file and settings it tells, so a 
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.error import FFmpegError
 
 from avsync import clock
 from avsync.data.clips import Settings, Stretch, stretches
@@ -31,12 +36,22 @@ from avsync.media.read import read_frames
 from avsync.media.sound import Sound
 from avsync.media.watchdog import watchdog
 
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+"""Errors that room, memory or other settings of the machine put right."""
+
+
+class RoomError(AvsyncError):
+    """Room, memory or open files ran out: no verdict on any source, and all goes on when that is put right."""
+
 
 def prepare_source(job: Job) -> Row:
     """Run the stages of one source that are not done yet.
 
     Returns:
         The row of the last one; a source that cannot be used is a row as well, never an error.
+
+    Raises:
+        RoomError: No source is to blame.
     """
     row = _once(job, "probe", _probe)
     if row["state"] == "probed" and job.until != "probe":
@@ -52,17 +67,50 @@ def _once(job: Job, stage: str, run: Callable[[Job], Row]) -> Row:
         row = json.loads(verdict.read_text())
         if row["fingerprint"] == fingerprint:
             return row
-    verdict.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        row = run(job)
-    except AvsyncError as error:
-        row = failed(job, str(error))
-    except Exception as error:  # whatever a library makes of a damaged file: the other files go on
-        row = failed(job, f"{job.source.path}: {type(error).__name__}: {error}")
-    row |= {"fingerprint": fingerprint}
-    with whole_file(verdict) as partial:
-        partial.write_text(json.dumps(row))
+    with passing(job.work.parent, f" at {job.source.path}"):
+        verdict.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            row = run(job)
+        except Exception as error:  # whatever a library makes of a damaged file: the other files go on
+            if _passes(error):
+                raise
+            whose = "" if isinstance(error, AvsyncError) else f"{job.source.path}: {type(error).__name__}: "
+            row = failed(job, f"{whose}{error}")
+        row |= {"fingerprint": fingerprint}
+        with whole_file(verdict) as partial:
+            partial.write_text(json.dumps(row))
     return row
+
+
+@contextmanager
+def passing(out: Path, where: str = "") -> Iterator[None]:
+    """Tell of a lack of room as one line.
+
+    Args:
+        out: Where preparation writes.
+        where: What was at work, to be said.
+
+    Raises:
+        RoomError: Room, memory or open files ran out inside.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, RoomError) or (cause := _passes(error)) is None:
+            raise
+        raise RoomError(f"{out}: stopped{where} ({cause}); make room there and run the same command again") from error
+
+
+def _passes(error: BaseException | None) -> str | None:
+    """What an error says of the machine, or of what it comes from, rather than of a file; None if nothing."""
+    while error is not None:
+        # FFmpeg lacks memory when a damaged header asks for too much
+        if isinstance(error, MemoryError) and not isinstance(error, FFmpegError):
+            return "out of memory"
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            return error.strerror or os.strerror(error.errno)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _probe(job: Job) -> Row:
@@ -130,6 +178,8 @@ def _with_sound(
     stretch: Stretch, sound: Sound, settings: Settings, timeline: Timeline
 ) -> Iterator[tuple[Stretch, np.ndarray]]:
     """The part of a stretch that has sound, if it is long enough, and its sound."""
+    # stretches come in the order of their ends, none longer than this
+    sound.forget((stretch.last - clock.frames(settings.max_seconds)) * clock.SAMPLES_PER_FRAME)
     begin = min(max(stretch.first, clock.frames(sound.start)), stretch.last)
     samples = sound.cut(begin * clock.SAMPLES_PER_FRAME, stretch.last * clock.SAMPLES_PER_FRAME)
     end = begin + round(len(samples) / clock.SAMPLES_PER_FRAME)
@@ -141,8 +191,6 @@ def _with_sound(
         yield stretch.part(begin, end), whole
     else:
         timeline.drop(begin, end, "too short")
-    # stretches come in the order of their ends, none longer than this
-    sound.forget((stretch.last - clock.frames(settings.max_seconds)) * clock.SAMPLES_PER_FRAME)
 
 
 def _damage(source: Source, seen: Account, heard: Account) -> str | None:

@@ -6,6 +6,7 @@ sets: a clip that it does not know is an error, not a clip to keep.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from avsync import clock
-from avsync.data.shards import Clip, ShardError, decode_sample
+from avsync.data.shards import Clip, ShardError, decode_sample, read_index
 from avsync.media.atomic import whole_file
 
 KEEP, DROP, CORRECTED = "keep", "drop", "corrected"
@@ -55,6 +56,12 @@ def read_table(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         ) from error
 
 
+def content(folders: Iterable[str | Path]) -> str:
+    """Of the bytes of all shards, in whichever order the folders are named."""
+    digests = sorted(row["sha256"] for folder in folders for row in read_index(folder))
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
 class Verdicts:
     """Which clips of a set take part.
 
@@ -64,24 +71,28 @@ class Verdicts:
     Attributes:
         moves: Frames to move by for every key that takes part, mostly 0.
         dropped: Keys that do not.
+        content: Of the shards that it tells of, see :func:`content`; None in tables of old.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        rows, _ = read_table(self.path)
+        rows, about = read_table(self.path)
+        self.content = about.get("content")
         self.moves = {row["key"]: row["offset"] if row["verdict"] == CORRECTED else 0
                       for row in rows if row["verdict"] != DROP}  # fmt: skip
         self.dropped = {row["key"] for row in rows if row["verdict"] == DROP}
 
-    def kept(self, clips: int) -> int:
+    def kept(self, clips: int, content: str) -> int:
         """How many of a set's ``clips`` take part.
 
         Raises:
-            ShardError: The table tells of another number of clips.
+            ShardError: The table tells of another number of clips, or of others.
         """
         told = len(self.moves) + len(self.dropped)
         if told != clips:
             raise ShardError(f"{self.path} tells of {told} clips, the shards hold {clips}; run `avsync filter` on them")
+        if self.content not in (None, content):
+            raise ShardError(f"{self.path} tells of shards that were other ones; run `avsync filter` on them again")
         return len(self.moves)
 
     def __call__(self, samples: Iterable[dict]) -> Iterator[Clip]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from avsync import clock
-from avsync.data.shards import decode_sample, matches_index, read_index
+from avsync.data.shards import ShardError, Shards, decode_sample, matches_index, read_index
 from avsync.errors import AvsyncError
 
 MEMBERS = frozenset({"mp4", "flac", "json"})
@@ -57,6 +57,22 @@ def verify(folder: str | Path) -> Iterator[Verification]:
         if path.name not in {row["name"] for row in rows}:
             report.problems.append(f"{path.name}: not in index.json")
     yield report
+
+
+def require_faces(folders: Iterable[str | Path]) -> None:
+    """Before hours of work: a SyncNet looks at faces. Clips that do not say what they show pass.
+
+    Raises:
+        ShardError: A folder holds whole frames, as its first clip tells.
+    """
+    for folder in folders:
+        shards = Shards([folder])
+        first = next(shards.samples(shards.urls[0]))
+        if json.loads(first["json"]).get("crop") == "frame":
+            raise ShardError(
+                f"{folder} holds whole frames, and a SyncNet looks at faces; prepare it with crop=face into another "
+                "folder, or give data=scenes model=cav_mae_sync"
+            )
 
 
 def _verify_shard(path: Path, row: dict, report: Verification, keys: dict[str, str]) -> None:

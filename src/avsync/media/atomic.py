@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and folders that one process at a time makes."""
+"""Files that are either whole or not there, folders that one process at a time makes, files that are being read."""
 
 import fcntl
 import logging
@@ -98,4 +98,34 @@ def _locked(file: int, path: Path) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX)
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(file), path.stat())
+    return False
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Read what a file tells of, known to :func:`is_read`; on a file that is missing or cannot be locked, unknown."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        yield
+        return
+    with file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)  # closing is not enough: processes begun meanwhile have it open too
+
+
+def is_read(path: Path) -> bool:
+    """True while any process, this one too, is :func:`reading`."""
+    try:
+        with path.open("r+b") as file:  # some network file systems lock only what may be written
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False

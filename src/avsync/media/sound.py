@@ -62,7 +62,7 @@ class Sound:
         frames = decode(path, "audio", account, info.origin + begin if begin > 0 else None)
         self._blocks = _placed(frames, info.origin, sample_rate)
         self._held = Waveform(max(0, math.floor(begin * sample_rate)))
-        self._silent = 0
+        self._silent = self._before = 0
 
     def cut(self, first: int, last: int | None = None) -> np.ndarray:
         """Samples ``first``...``last - 1`` of the file clock, fewer where the sound ends before; None is its end.
@@ -79,8 +79,9 @@ class Sound:
         return self._held.cut(first, last)
 
     def forget(self, before: int) -> None:
-        """Samples before this one will not be asked for again."""
-        self._held.forget(min(before, self._held.length))
+        """Samples before this one will not be asked for again; those that were not read yet are not held then."""
+        self._before = max(self._before, before)
+        self._held.forget(min(self._before, self._held.length))
 
     def end(self) -> int:
         """Index after the last sample: reads to the end, holding nothing more."""
@@ -97,6 +98,7 @@ class Sound:
         if self._silent > MOST_SILENCE * self._rate:
             raise jump(self._path, "sound", self._silent / self._rate)
         self._held.put(first, samples)
+        self._held.forget(min(self._before, self._held.length))
         return True
 
 
