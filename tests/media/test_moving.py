@@ -264,6 +264,90 @@ def test_a_drift_is_stretched_away_without_harm_to_the_sound(tmp_path):
     assert np.abs(heard - right)[inner].max() < 0.002
 
 
+def altered(source: Path, target: Path, change=lambda stream, copy, packet: None, further=lambda written: ()) -> Path:
+    """A copy in which ``change`` sees every stream, with its copy and None, and every packet before it is written."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as written:
+        copies = [written.add_stream_from_template(stream, opaque=True) for stream in given.streams]
+        for stream, copy in zip(given.streams, copies, strict=True):
+            change(stream, copy, None)
+        more = list(further(written))
+        for packet in given.demux():
+            if packet.dts is not None:
+                change(packet.stream, copies[packet.stream.index], packet)
+                packet.stream = copies[packet.stream.index]
+                written.mux(packet)
+        written.mux(more)
+    return target
+
+
+def fourcc(path: Path) -> str:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.codec_tag
+
+
+@pytest.mark.parametrize("how", [shift_audio, lambda *given: rewrite_audio(*given[:2], [Stretch(0, given[2])])])
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixels", "options", "name", "targets"),
+    [(".mov", "prores_ks", "yuva444p10le", {"profile": "4444"}, "ap4h", [".mov"]),
+     (".mov", "prores_ks", "yuv422p10le", {"profile": "proxy"}, "apco", [".mov"]),
+     (".mkv", "libx265", "yuv420p", {"x265-params": "log-level=none"}, "hvc1", [".mp4", ".mov", ".mp4"]),
+     (".mp4", "libx265", "yuv420p", {"x265-params": "log-level=none"}, "hev1", [".mp4", ".mov"]),
+     (".mov", "libx264", "yuv420p", {}, "avc1", [".mp4", ".mkv", ".mov"])],
+)  # fmt: skip
+def test_what_a_codec_is_called_survives(tmp_path, how, suffix, codec, pixels, options, name, targets):
+    source = tmp_path / f"in{suffix}"
+    draw_as_cameras_do(source, codec, "pcm_s16le" if suffix == ".mov" else "aac", pix_fmt=pixels, options=options)
+    for number, container in enumerate(targets):
+        how(source, tmp_path / f"{number}{container}", 0.1)
+        source = tmp_path / f"{number}{container}"
+        assert container == ".mkv" or fourcc(source) == name
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_pictures_whose_decoder_is_no_encoder_are_copied(tmp_path, suffix):
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    draw_as_cameras_do(source, "libsvtav1", "aac", options={"preset": "12"})
+    with av.open(str(source)) as given:
+        assert given.streams.video[0].codec_context.name == "libdav1d"
+    shift_audio(source, target, 0.2)
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+    rewrite_audio(source, target, [Stretch(0, 0.2)])
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+
+
+def test_pixels_that_only_the_container_calls_oblong_stay_so(tmp_path):
+    def oblong(stream, copy, packet):
+        if packet is None and stream.type == "video":
+            copy.codec_context.sample_aspect_ratio = Fraction(64, 45)
+
+    draw_as_cameras_do(tmp_path / "plain.mov", "prores_ks", "pcm_s16le", pix_fmt="yuv422p10le")
+    source = altered(tmp_path / "plain.mov", tmp_path / "in.mov", oblong)
+    shift_audio(source, tmp_path / "out.mov", 0.1)
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(64, 45)
+
+
+def two_voices(path: Path, **how) -> Path:
+    """A file with a second sound, made by ``altered``."""
+    draw(path.with_name(f"plain{path.suffix}"), audio_codec="aac", rate=48_000)
+    return altered(path.with_name(f"plain{path.suffix}"), path, **how)
+
+
+def test_a_further_sound_that_no_codec_reads_is_left_out(tmp_path):
+    source = rich(tmp_path / "rich.mp4")
+    data = source.read_bytes()
+    for name in (b"mp4a", b"esds"):  # of the second language
+        place = data.rindex(name)
+        data = data[:place] + b"unkn" + data[place + 4 :]
+    source.write_bytes(data)
+    for suffix in (".mp4", ".mkv"):
+        target = tmp_path / f"out{suffix}"
+        assert shift_audio(source, target, 0.2)[0] == "stream 2, audio"
+        assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+        left = rewrite_audio(source, target, [Stretch(0, 0.2)]).left_out
+        assert "stream 2, audio that nothing here decodes" in left
+
+
 def test_steps_are_undone_from_their_time_on(tmp_path):
     rate = 16_000
     sound = np.zeros(rate * 12, np.float32)
