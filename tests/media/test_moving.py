@@ -348,6 +348,76 @@ def test_a_further_sound_that_no_codec_reads_is_left_out(tmp_path):
         assert "stream 2, audio that nothing here decodes" in left
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_sound_that_a_transport_stream_announces_and_does_not_bring_is_left_out(tmp_path, suffix):
+    def silent(written):
+        written.add_stream("aac", rate=48_000, layout="stereo")
+        return []
+
+    source, target = two_voices(tmp_path / "in.ts", further=silent), tmp_path / f"out{suffix}"
+    assert shift_audio(source, target, 0.2) == ["stream 2, audio (aac)"]
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+    assert len(rewrite_audio(source, target, [Stretch(0, 0.2)]).left_out) == 1
+
+
+def many_channels(written):
+    stream = written.add_stream("pcm_s16le", rate=48_000, layout="hexadecagonal")
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 16 * 48_000), np.int16), format="s16", layout="hexadecagonal")
+    frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+    return [*stream.encode(frame), *stream.encode(None)]
+
+
+def noise(written):
+    stream = written.add_stream("ac3", rate=48_000, layout="stereo")
+    packet = av.Packet(np.random.default_rng(0).bytes(400))
+    packet.pts = packet.dts = 0
+    packet.time_base, packet.stream = MS, stream
+    return [packet]
+
+
+@pytest.mark.parametrize("by", [0.2, -0.2])
+@pytest.mark.parametrize(
+    ("further", "why"),
+    [(many_channels, "of more than 8 channels"), (noise, "that nothing here decodes"),
+     (lambda written: noise(written)[:0], "that nothing here decodes")],
+)  # fmt: skip
+def test_a_further_sound_that_gives_nothing_is_left_out_and_told(tmp_path, further, why, by):
+    source, target = two_voices(tmp_path / "in.mkv", further=further), tmp_path / "out.mkv"
+    done = rewrite_audio(source, target, [Stretch(0, by)])
+    assert len(done.codecs) == 1 and len(done.left_out) == 1 and done.left_out[0].endswith(why)
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.004)
+    with av.open(str(target)) as container:
+        assert len(container.streams.audio) == 1
+
+
+def test_frames_without_a_time_go_on_where_the_one_before_ended(tmp_path):
+    """Of two in a packet only the first has one."""
+    source, target = tmp_path / "pairs.mkv", tmp_path / "out.mkv"
+    hum = np.random.default_rng(0).uniform(-0.3, 0.3, 96_000).astype(np.float32)
+    write_video(tmp_path / "in.mkv", np.zeros((50, 16, 16, 3), np.uint8), hum, sample_rate=48_000, audio_codec="mp2")
+    with av.open(str(tmp_path / "in.mkv")) as given, av.open(str(source), "w") as written:
+        copies = [written.add_stream_from_template(stream) for stream in given.streams]
+        held = None
+        for packet in given.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "audio" and held is None:
+                held = packet
+                continue
+            copy = again(packet, copies[packet.stream.index])
+            if packet.stream.type == "audio":
+                copy, held = again(held, copies[packet.stream.index]), None
+                both = av.Packet(bytes(copy) + bytes(packet))
+                both.pts, both.dts, both.time_base, both.stream = copy.pts, copy.dts, copy.time_base, copy.stream
+                copy = both
+            written.mux(copy)
+    with av.open(str(source)) as container:
+        assert [frame.time is None for frame in container.decode(audio=0)][:4] == [False, True, False, True]
+    rewrite_audio(source, target, [Stretch(0, 0.2)])
+    heard, before = read_audio(target)[3200:], read_audio(source)
+    assert np.corrcoef(heard[: len(before)], before[: len(heard)])[0, 1] > 0.99
+
+
 def test_steps_are_undone_from_their_time_on(tmp_path):
     rate = 16_000
     sound = np.zeros(rate * 12, np.float32)
