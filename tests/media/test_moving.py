@@ -327,6 +327,23 @@ def test_pixels_that_only_the_container_calls_oblong_stay_so(tmp_path):
         assert container.streams.video[0].sample_aspect_ratio == Fraction(64, 45)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".ts"])
+@pytest.mark.parametrize("by", [0.2, -0.2])
+def test_the_clock_of_a_broadcast_stays_in_transport_streams(tmp_path, suffix, by):
+    def an_hour_on(stream, copy, packet):
+        if packet is not None:
+            packet.pts, packet.dts = (time + round(3600 / packet.time_base) for time in (packet.pts, packet.dts))
+
+    draw_as_cameras_do(tmp_path / "plain.ts", "libx264", "aac", options={"bf": "3"})
+    source, target = altered(tmp_path / "plain.ts", tmp_path / "in.ts", an_hour_on), tmp_path / f"out{suffix}"
+    shift_audio(source, target, by)
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.011)
+    assert shown(target) == pytest.approx(shown(source), abs=0.0011)
+    with av.open(str(target)) as container:
+        start, end = container.start_time / av.time_base, container.duration / av.time_base
+    assert start == pytest.approx(3600, abs=1) if suffix == ".ts" else start < 0.3 and end < 3
+
+
 def two_voices(path: Path, **how) -> Path:
     """A file with a second sound, made by ``altered``."""
     draw(path.with_name(f"plain{path.suffix}"), audio_codec="aac", rate=48_000)
@@ -416,6 +433,35 @@ def test_frames_without_a_time_go_on_where_the_one_before_ended(tmp_path):
     rewrite_audio(source, target, [Stretch(0, 0.2)])
     heard, before = read_audio(target)[3200:], read_audio(source)
     assert np.corrcoef(heard[: len(before)], before[: len(heard)])[0, 1] > 0.99
+
+
+def test_a_stream_that_turns_up_later_does_not_stop_a_copy(tmp_path):
+    """Behind what FFmpeg looks at first, and out of sight at the end as well."""
+
+    def later(seconds):
+        def change(stream, copy, packet):
+            if packet is not None:
+                packet.pts, packet.dts = (time + round(seconds / packet.time_base) for time in (packet.pts, packet.dts))
+
+        return change
+
+    draw(tmp_path / "plain.ts", audio_codec="aac", rate=48_000)
+    parts = [altered(tmp_path / "plain.ts", tmp_path / f"{k}.ts", later(3 * k)) for k in range(3)]
+    parts[1] = altered(parts[1], tmp_path / "more.ts", further=many_voices)
+    filling = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 32_000
+    source = tmp_path / "in.ts"
+    source.write_bytes(filling.join(part.read_bytes() for part in parts))
+    for suffix in (".mkv", ".ts"):
+        assert shift_audio(source, tmp_path / f"out{suffix}", 0.1) == []
+        assert len(shown(tmp_path / f"out{suffix}")) == 150
+
+
+def many_voices(written):
+    for _ in range(30):
+        stream = written.add_stream("mp2", rate=48_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1152), np.int16), format="s16", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 4 * 48_000, Fraction(1, 48_000)
+        yield from (*stream.encode(frame), *stream.encode(None))
 
 
 def test_steps_are_undone_from_their_time_on(tmp_path):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
+import av
 import av.error
 
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
-from avsync.media.copies import Copies, Progress, create, refused, telling
-from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.source import open_media
+from avsync.media.copies import TRANSPORT, Copies, Progress, create, refused, telling
+from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
+from avsync.media.source import demuxed, open_media
 
 NO_TIMESTAMPS = {".avi", ".mxf", ".wav", ".mp3", ".flac"}
 _log = logging.getLogger(__name__)
@@ -54,14 +56,13 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     require_picture_and_sound(info)
     suffix = Path(target).suffix.lower()
     require_timestamps(target)
-    # a first timestamp below 0 would be cut away by the container
-    base = max(0.0, -info.origin)
-    delays = {True: base + max(0.0, seconds), False: base + max(0.0, -seconds)}
     with whole_file(target) as temporary, open_media(source) as given:
+        others = _others(info, given, suffix, seconds)
+        delays = {True: others + seconds, False: others}
         try:
             with create(temporary, given) as written:
                 copies = Copies(given, written, suffix, lambda kind: delays[kind == "audio"])
-                for packet in telling(given.demux(copies.sources), info, progress):
+                for packet in telling(demuxed(given, copies.sources), info, progress):
                     copies.take(packet)
                 copies.finish()
         except (av.error.FFmpegError, ValueError) as error:
@@ -69,3 +70,10 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     for stream in copies.left_out:
         _log.warning("%s: %s is not copied: %s cannot hold it", source, stream, suffix)
     return copies.left_out
+
+
+def _others(info: MediaInfo, given: Any, suffix: str, seconds: float) -> float:
+    """Seconds by which everything but the sound is moved later."""
+    begin = min(info.origin, (given.start_time or 0) / av.time_base)
+    # a first timestamp below 0 would be cut away by the container; a broadcaster's clock is none of a file's
+    return (max(0.0, -begin) if suffix in TRANSPORT else -begin) + max(0.0, -seconds)

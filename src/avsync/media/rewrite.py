@@ -20,7 +20,7 @@ from avsync.media.copies import TRANSPORT, Copies, Progress, create, format_of, 
 from avsync.media.placement import Stretch, placed
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.media.remux import NO_TIMESTAMPS
-from avsync.media.source import MOST_CHANNELS, open_media
+from avsync.media.source import MOST_CHANNELS, demuxed, open_media
 from avsync.media.write import PRIMING
 
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
@@ -83,7 +83,7 @@ def rewrite_audio(
             with create(temporary, given) as written:
                 voices = _Voices(written, info, suffix, stretches)
                 copies = Copies(given, written, suffix, lambda kind: base, voices.take)
-                _mux(telling(given.demux(copies.sources), info, progress), copies, voices.all, base)
+                _mux(telling(demuxed(given, copies.sources), info, progress), copies, voices.all, base)
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error
     for stream in copies.left_out:
