@@ -91,10 +91,13 @@ class Copies:
     ) -> None:
         self._given, self._written, self._delay = given, written, delay
         self.left_out: list[str] = []
+        self._suffix = suffix
         self._copies: dict[int, Any] = {}
         self._last: dict[int, int] = {}
         self._untold: dict[int, int] = {}
         self._first: dict[int, list[Any]] = {}
+        self._latest: dict[int, int] = {}  # of the pictures that are shown
+        self._bared: dict[int, int] = {}  # the earliest that was hidden and is no more
         written.metadata.update(given.metadata)
         needed = [pick(given, "video"), pick(given, "audio")]
         for stream in given.streams:
@@ -146,11 +149,29 @@ class Copies:
             packet.dts = self._untold.get(index, 0)  # program streams give a time to only some packets
         self._untold[index] = (packet.pts if packet.dts is None else packet.dts) + (packet.duration or 0)
         move(packet, self._delay(packet.stream.type), self._last.get(index))
-        if packet.stream.type not in ("video", "audio"):  # a word that began before the first picture
+        if packet.stream.type == "video":
+            self._require_hidden(packet, index)
+        elif packet.stream.type != "audio":  # a word that began before the first picture
             packet.pts, packet.dts = max(packet.pts, 0), max(packet.dts, 0)
         self._last[index] = packet.dts
         packet.stream = self._copies[index]
         self._written.mux(packet)
+
+    def _require_hidden(self, packet: Any, index: int) -> None:
+        """Refuse pictures that an edit list hides where the copy would show them among the others.
+
+        Raises:
+            MediaError: See above.
+        """
+        if not packet.is_discard:
+            self._latest[index] = max(packet.pts, self._latest.get(index, packet.pts))
+        elif packet.pts >= 0 or self._suffix not in MP4:
+            self._bared[index] = min(packet.pts, self._bared.get(index, packet.pts))
+        if self._bared.get(index, math.inf) <= self._latest.get(index, -math.inf):
+            raise MediaError(
+                f"{self._given.name.removeprefix('file:')}: is cut by an edit list, and a copy would show what that "
+                "hides; encode it anew first"
+            )
 
 
 def telling(packets: Iterable[Any], info: MediaInfo, progress: Progress | None) -> Iterator[Any]:

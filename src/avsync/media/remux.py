@@ -12,6 +12,7 @@ import av.error
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
 from avsync.media.copies import TRANSPORT, Copies, Progress, create, refused, telling
+from avsync.media.hidden import hidden_pictures, unhidden
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.media.source import demuxed, open_media
 
@@ -37,7 +38,8 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     """Copy a file with its sound moved by ``seconds``; all streams are copied packet by packet.
 
     Every audio stream is moved later for ``seconds`` above 0. Below 0 everything but the sound is moved later instead,
-    chapters too, so that nothing falls before the start of the file and is lost.
+    chapters too, so that nothing falls before the start of the file and is lost. Only where pictures have to stay
+    hidden before the first (see :mod:`avsync.media.hidden`) it is sound that falls before the start, and is not heard.
 
     Args:
         source: A file with picture and sound.
@@ -56,13 +58,15 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     require_picture_and_sound(info)
     suffix = Path(target).suffix.lower()
     require_timestamps(target)
+    begins = hidden_pictures(source, target)
     with whole_file(target) as temporary, open_media(source) as given:
-        others = _others(info, given, suffix, seconds)
+        others = _others(info, given, suffix, None in begins.values(), seconds)
         delays = {True: others + seconds, False: others}
         try:
             with create(temporary, given) as written:
                 copies = Copies(given, written, suffix, lambda kind: delays[kind == "audio"])
-                for packet in telling(demuxed(given, copies.sources), info, progress):
+                packets = telling(demuxed(given, copies.sources), info, progress)
+                for packet in unhidden(packets, begins):
                     copies.take(packet)
                 copies.finish()
         except (av.error.FFmpegError, ValueError) as error:
@@ -72,8 +76,11 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     return copies.left_out
 
 
-def _others(info: MediaInfo, given: Any, suffix: str, seconds: float) -> float:
+def _others(info: MediaInfo, given: Any, suffix: str, hiding: bool, seconds: float) -> float:
     """Seconds by which everything but the sound is moved later."""
+    assert info.video is not None
+    if hiding:  # whatever lies before 0 is hidden
+        return -(info.origin + info.video.start)
     begin = min(info.origin, (given.start_time or 0) / av.time_base)
     # a first timestamp below 0 would be cut away by the container; a broadcaster's clock is none of a file's
     return (max(0.0, -begin) if suffix in TRANSPORT else -begin) + max(0.0, -seconds)

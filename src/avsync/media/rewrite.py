@@ -17,6 +17,7 @@ from av.container import OutputContainer
 
 from avsync.media.atomic import whole_file
 from avsync.media.copies import TRANSPORT, Copies, Progress, create, format_of, named, refused, tagged, telling
+from avsync.media.hidden import hidden_pictures, unhidden
 from avsync.media.placement import Stretch, placed
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.media.remux import NO_TIMESTAMPS
@@ -78,12 +79,14 @@ def rewrite_audio(
     suffix = Path(target).suffix.lower()
     # the first picture is at 0: then what an encoder puts before the sound lies below 0 and is not heard
     base = -(info.origin + info.video.start)
+    begins = hidden_pictures(source, target)
     with whole_file(target) as temporary, open_media(source) as given:
         try:
             with create(temporary, given) as written:
                 voices = _Voices(written, info, suffix, stretches)
                 copies = Copies(given, written, suffix, lambda kind: base, voices.take)
-                _mux(telling(demuxed(given, copies.sources), info, progress), copies, voices.all, base)
+                packets = telling(demuxed(given, copies.sources), info, progress)
+                _mux(unhidden(packets, begins), copies, voices.all, base)
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error
     for stream in copies.left_out:
