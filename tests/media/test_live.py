@@ -65,6 +65,14 @@ def test_a_hole_in_the_sound_alone_is_no_leap(tmp_path):
     assert len(segments) == 1 and len(segments[0][1]) == 200
 
 
+def test_sound_is_not_kept_for_a_picture_that_has_stopped(tmp_path):
+    write_video(tmp_path / "stopped.ts", draw_mouth(3, 2.0).frames, np.zeros(16_000 * 30, np.float32))
+    with piped(tmp_path, (tmp_path / "stopped.ts").read_bytes()) as pipe:
+        segments = taken(pipe)
+    assert sum(len(grey) for _, grey, _ in segments) == 50
+    assert 6 * 16_000 < max(len(sound) for _, _, sound in segments) < 10 * 16_000
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("absent", "no such pipe"), ("", "folder"), ("empty", "is empty"), ("page", "cannot be read"),

@@ -264,6 +264,206 @@ def test_a_drift_is_stretched_away_without_harm_to_the_sound(tmp_path):
     assert np.abs(heard - right)[inner].max() < 0.002
 
 
+def altered(source: Path, target: Path, change=lambda stream, copy, packet: None, further=lambda written: ()) -> Path:
+    """A copy in which ``change`` sees every stream, with its copy and None, and every packet before it is written."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as written:
+        copies = [written.add_stream_from_template(stream, opaque=True) for stream in given.streams]
+        for stream, copy in zip(given.streams, copies, strict=True):
+            change(stream, copy, None)
+        more = list(further(written))
+        for packet in given.demux():
+            if packet.dts is not None:
+                change(packet.stream, copies[packet.stream.index], packet)
+                packet.stream = copies[packet.stream.index]
+                written.mux(packet)
+        written.mux(more)
+    return target
+
+
+def fourcc(path: Path) -> str:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.codec_tag
+
+
+@pytest.mark.parametrize("how", [shift_audio, lambda *given: rewrite_audio(*given[:2], [Stretch(0, given[2])])])
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixels", "options", "name", "targets"),
+    [(".mov", "prores_ks", "yuva444p10le", {"profile": "4444"}, "ap4h", [".mov"]),
+     (".mov", "prores_ks", "yuv422p10le", {"profile": "proxy"}, "apco", [".mov"]),
+     (".mkv", "libx265", "yuv420p", {"x265-params": "log-level=none"}, "hvc1", [".mp4", ".mov", ".mp4"]),
+     (".mp4", "libx265", "yuv420p", {"x265-params": "log-level=none"}, "hev1", [".mp4", ".mov"]),
+     (".mov", "libx264", "yuv420p", {}, "avc1", [".mp4", ".mkv", ".mov"])],
+)  # fmt: skip
+def test_what_a_codec_is_called_survives(tmp_path, how, suffix, codec, pixels, options, name, targets):
+    source = tmp_path / f"in{suffix}"
+    draw_as_cameras_do(source, codec, "pcm_s16le" if suffix == ".mov" else "aac", pix_fmt=pixels, options=options)
+    for number, container in enumerate(targets):
+        how(source, tmp_path / f"{number}{container}", 0.1)
+        source = tmp_path / f"{number}{container}"
+        assert container == ".mkv" or fourcc(source) == name
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_pictures_whose_decoder_is_no_encoder_are_copied(tmp_path, suffix):
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    draw_as_cameras_do(source, "libsvtav1", "aac", options={"preset": "12"})
+    with av.open(str(source)) as given:
+        assert given.streams.video[0].codec_context.name == "libdav1d"
+    shift_audio(source, target, 0.2)
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+    rewrite_audio(source, target, [Stretch(0, 0.2)])
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+
+
+def test_pixels_that_only_the_container_calls_oblong_stay_so(tmp_path):
+    def oblong(stream, copy, packet):
+        if packet is None and stream.type == "video":
+            copy.codec_context.sample_aspect_ratio = Fraction(64, 45)
+
+    draw_as_cameras_do(tmp_path / "plain.mov", "prores_ks", "pcm_s16le", pix_fmt="yuv422p10le")
+    source = altered(tmp_path / "plain.mov", tmp_path / "in.mov", oblong)
+    shift_audio(source, tmp_path / "out.mov", 0.1)
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(64, 45)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".ts"])
+@pytest.mark.parametrize("by", [0.2, -0.2])
+def test_the_clock_of_a_broadcast_stays_in_transport_streams(tmp_path, suffix, by):
+    def an_hour_on(stream, copy, packet):
+        if packet is not None:
+            packet.pts, packet.dts = (time + round(3600 / packet.time_base) for time in (packet.pts, packet.dts))
+
+    draw_as_cameras_do(tmp_path / "plain.ts", "libx264", "aac", options={"bf": "3"})
+    source, target = altered(tmp_path / "plain.ts", tmp_path / "in.ts", an_hour_on), tmp_path / f"out{suffix}"
+    shift_audio(source, target, by)
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.011)
+    assert shown(target) == pytest.approx(shown(source), abs=0.0011)
+    with av.open(str(target)) as container:
+        start, end = container.start_time / av.time_base, container.duration / av.time_base
+    assert start == pytest.approx(3600, abs=1) if suffix == ".ts" else start < 0.3 and end < 3
+
+
+def two_voices(path: Path, **how) -> Path:
+    """A file with a second sound, made by ``altered``."""
+    draw(path.with_name(f"plain{path.suffix}"), audio_codec="aac", rate=48_000)
+    return altered(path.with_name(f"plain{path.suffix}"), path, **how)
+
+
+def test_a_further_sound_that_no_codec_reads_is_left_out(tmp_path):
+    source = rich(tmp_path / "rich.mp4")
+    data = source.read_bytes()
+    for name in (b"mp4a", b"esds"):  # of the second language
+        place = data.rindex(name)
+        data = data[:place] + b"unkn" + data[place + 4 :]
+    source.write_bytes(data)
+    for suffix in (".mp4", ".mkv"):
+        target = tmp_path / f"out{suffix}"
+        assert shift_audio(source, target, 0.2)[0] == "stream 2, audio"
+        assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+        left = rewrite_audio(source, target, [Stretch(0, 0.2)]).left_out
+        assert "stream 2, audio that nothing here decodes" in left
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_sound_that_a_transport_stream_announces_and_does_not_bring_is_left_out(tmp_path, suffix):
+    def silent(written):
+        written.add_stream("aac", rate=48_000, layout="stereo")
+        return []
+
+    source, target = two_voices(tmp_path / "in.ts", further=silent), tmp_path / f"out{suffix}"
+    assert shift_audio(source, target, 0.2) == ["stream 2, audio (aac)"]
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+    assert len(rewrite_audio(source, target, [Stretch(0, 0.2)]).left_out) == 1
+
+
+def many_channels(written):
+    stream = written.add_stream("pcm_s16le", rate=48_000, layout="hexadecagonal")
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 16 * 48_000), np.int16), format="s16", layout="hexadecagonal")
+    frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+    return [*stream.encode(frame), *stream.encode(None)]
+
+
+def noise(written):
+    stream = written.add_stream("ac3", rate=48_000, layout="stereo")
+    packet = av.Packet(np.random.default_rng(0).bytes(400))
+    packet.pts = packet.dts = 0
+    packet.time_base, packet.stream = MS, stream
+    return [packet]
+
+
+@pytest.mark.parametrize("by", [0.2, -0.2])
+@pytest.mark.parametrize(
+    ("further", "why"),
+    [(many_channels, "of more than 8 channels"), (noise, "that nothing here decodes"),
+     (lambda written: noise(written)[:0], "that nothing here decodes")],
+)  # fmt: skip
+def test_a_further_sound_that_gives_nothing_is_left_out_and_told(tmp_path, further, why, by):
+    source, target = two_voices(tmp_path / "in.mkv", further=further), tmp_path / "out.mkv"
+    done = rewrite_audio(source, target, [Stretch(0, by)])
+    assert len(done.codecs) == 1 and len(done.left_out) == 1 and done.left_out[0].endswith(why)
+    assert lag(target) - lag(source) == pytest.approx(by, abs=0.004)
+    with av.open(str(target)) as container:
+        assert len(container.streams.audio) == 1
+
+
+def test_frames_without_a_time_go_on_where_the_one_before_ended(tmp_path):
+    """Of two in a packet only the first has one."""
+    source, target = tmp_path / "pairs.mkv", tmp_path / "out.mkv"
+    hum = np.random.default_rng(0).uniform(-0.3, 0.3, 96_000).astype(np.float32)
+    write_video(tmp_path / "in.mkv", np.zeros((50, 16, 16, 3), np.uint8), hum, sample_rate=48_000, audio_codec="mp2")
+    with av.open(str(tmp_path / "in.mkv")) as given, av.open(str(source), "w") as written:
+        copies = [written.add_stream_from_template(stream) for stream in given.streams]
+        held = None
+        for packet in given.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "audio" and held is None:
+                held = packet
+                continue
+            copy = again(packet, copies[packet.stream.index])
+            if packet.stream.type == "audio":
+                copy, held = again(held, copies[packet.stream.index]), None
+                both = av.Packet(bytes(copy) + bytes(packet))
+                both.pts, both.dts, both.time_base, both.stream = copy.pts, copy.dts, copy.time_base, copy.stream
+                copy = both
+            written.mux(copy)
+    with av.open(str(source)) as container:
+        assert [frame.time is None for frame in container.decode(audio=0)][:4] == [False, True, False, True]
+    rewrite_audio(source, target, [Stretch(0, 0.2)])
+    heard, before = read_audio(target)[3200:], read_audio(source)
+    assert np.corrcoef(heard[: len(before)], before[: len(heard)])[0, 1] > 0.99
+
+
+def test_a_stream_that_turns_up_later_does_not_stop_a_copy(tmp_path):
+    """Behind what FFmpeg looks at first, and out of sight at the end as well."""
+
+    def later(seconds):
+        def change(stream, copy, packet):
+            if packet is not None:
+                packet.pts, packet.dts = (time + round(seconds / packet.time_base) for time in (packet.pts, packet.dts))
+
+        return change
+
+    draw(tmp_path / "plain.ts", audio_codec="aac", rate=48_000)
+    parts = [altered(tmp_path / "plain.ts", tmp_path / f"{k}.ts", later(3 * k)) for k in range(3)]
+    parts[1] = altered(parts[1], tmp_path / "more.ts", further=many_voices)
+    filling = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 32_000
+    source = tmp_path / "in.ts"
+    source.write_bytes(filling.join(part.read_bytes() for part in parts))
+    for suffix in (".mkv", ".ts"):
+        assert shift_audio(source, tmp_path / f"out{suffix}", 0.1) == []
+        assert len(shown(tmp_path / f"out{suffix}")) == 150
+
+
+def many_voices(written):
+    for _ in range(30):
+        stream = written.add_stream("mp2", rate=48_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1152), np.int16), format="s16", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 4 * 48_000, Fraction(1, 48_000)
+        yield from (*stream.encode(frame), *stream.encode(None))
+
+
 def test_steps_are_undone_from_their_time_on(tmp_path):
     rate = 16_000
     sound = np.zeros(rate * 12, np.float32)

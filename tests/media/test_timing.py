@@ -11,8 +11,9 @@ from avsync.errors import MediaError
 from avsync.media.damage import Account
 from avsync.media.probe import probe
 from avsync.media.read import read_frames
+from avsync.media.remux import shift_audio
 from avsync.media.sound import read_audio
-from avsync.media.write import shift_audio, write_video
+from avsync.media.write import write_video
 
 HALF_FRAME = 0.020
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from avsync.errors import MediaError
-from avsync.media.write import decode_flac, encode_flac, encode_video, shift_audio, write_video
+from avsync.media.remux import shift_audio
+from avsync.media.write import decode_flac, encode_flac, encode_video, write_video
 
 
 def _frames(count=60, side=32):

@@ -18,6 +18,7 @@ from avsync.alignment.pieces import require_window
 from avsync.errors import MediaError
 from avsync.media.atomic import require_folder, whole_file
 from avsync.media.copies import Progress, require_container
+from avsync.media.hidden import hidden_pictures
 from avsync.media.placement import Stretch
 from avsync.media.probe import probe, require_picture_and_sound
 from avsync.media.remux import require_timestamps, shift_audio
@@ -100,8 +101,10 @@ def fix(  # noqa: PLR0913 - two files and how to measure and write, all but four
     """
     free_target(source, target, force)
     # of the same kind a copy may be all there is to do
-    if not rewrite and Path(source).suffix.lower() != Path(target).suffix.lower():
-        require_timestamps(target)
+    if Path(source).suffix.lower() != Path(target).suffix.lower():
+        hidden_pictures(source, target)
+        if not rewrite:
+            require_timestamps(target)
     progress, crop = settings.pop("progress", None) or _nobody, settings.pop("crop", "face")
     if offset is not None:
         require_picture_and_sound(probe(source))

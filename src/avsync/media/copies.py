@@ -16,6 +16,7 @@ from av.container import InputContainer, OutputContainer
 
 from avsync.errors import MediaError
 from avsync.media.probe import MediaInfo
+from avsync.media.source import pick
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0...1."""
@@ -90,18 +91,22 @@ class Copies:
     ) -> None:
         self._given, self._written, self._delay = given, written, delay
         self.left_out: list[str] = []
+        self._suffix = suffix
         self._copies: dict[int, Any] = {}
         self._last: dict[int, int] = {}
         self._untold: dict[int, int] = {}
         self._first: dict[int, list[Any]] = {}
+        self._latest: dict[int, int] = {}  # of the pictures that are shown
+        self._bared: dict[int, int] = {}  # the earliest that was hidden and is no more
         written.metadata.update(given.metadata)
+        needed = [pick(given, "video"), pick(given, "audio")]
         for stream in given.streams:
             if _is_chapters(stream, given) or _is_timecode(stream, suffix) or taken(stream):
                 continue
-            if stream.type not in ("video", "audio") and not _held(stream, suffix):
-                self.left_out.append(_named(stream))
+            if stream not in needed and not _held(stream, suffix):
+                self.left_out.append(named(stream))
                 continue
-            self._copies[stream.index] = tagged(written.add_stream_from_template(stream), stream)
+            self._copies[stream.index] = tagged(_added(written, stream, _fourcc(stream, suffix)), stream)
         if chapters := given.chapters():
             later = delay("video")
             written.set_chapters([_moved(chapter, later) for chapter in chapters])
@@ -144,11 +149,29 @@ class Copies:
             packet.dts = self._untold.get(index, 0)  # program streams give a time to only some packets
         self._untold[index] = (packet.pts if packet.dts is None else packet.dts) + (packet.duration or 0)
         move(packet, self._delay(packet.stream.type), self._last.get(index))
-        if packet.stream.type not in ("video", "audio"):  # a word that began before the first picture
+        if packet.stream.type == "video":
+            self._require_hidden(packet, index)
+        elif packet.stream.type != "audio":  # a word that began before the first picture
             packet.pts, packet.dts = max(packet.pts, 0), max(packet.dts, 0)
         self._last[index] = packet.dts
         packet.stream = self._copies[index]
         self._written.mux(packet)
+
+    def _require_hidden(self, packet: Any, index: int) -> None:
+        """Refuse pictures that an edit list hides where the copy would show them among the others.
+
+        Raises:
+            MediaError: See above.
+        """
+        if not packet.is_discard:
+            self._latest[index] = max(packet.pts, self._latest.get(index, packet.pts))
+        elif packet.pts >= 0 or self._suffix not in MP4:
+            self._bared[index] = min(packet.pts, self._bared.get(index, packet.pts))
+        if self._bared.get(index, math.inf) <= self._latest.get(index, -math.inf):
+            raise MediaError(
+                f"{self._given.name.removeprefix('file:')}: is cut by an edit list, and a copy would show what that "
+                "hides; encode it anew first"
+            )
 
 
 def telling(packets: Iterable[Any], info: MediaInfo, progress: Progress | None) -> Iterator[Any]:
@@ -198,13 +221,41 @@ def _is_timecode(stream: Any, suffix: str) -> bool:
     return "timecode" in stream.metadata and any("timecode" in picture.metadata for picture in pictures)
 
 
-def _held(stream: Any, suffix: str) -> bool:
+def _added(container: OutputContainer, stream: Any, fourcc: str = "") -> Any:
+    """A place for a stream in another container; ``fourcc`` is what its codec is called there, "" the usual."""
+    # opaque: PyAV else looks for an encoder of the decoder's name, and libdav1d is none
+    copy: Any = container.add_stream_from_template(stream, opaque=True)
+    if fourcc:
+        copy.codec_context.codec_tag = fourcc
+    if stream.type == "video" and stream.codec_context is not None and stream.sample_aspect_ratio:
+        copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio  # of the container: not all codecs say it
+    return copy
+
+
+def _fourcc(stream: Any, suffix: str) -> str:
+    """What a stream's codec is called in a container of the same family, which tells apart kinds of ProRes."""
+    context = stream.codec_context
+    if context is None:
+        return ""
+    try:
+        fourcc = context.codec_tag
+    except UnicodeDecodeError:
+        return ""
+    if format_of(suffix) not in stream.container.format.name.split(","):
+        # Apple's players take HEVC by this name alone, and its parameters have to be in the header
+        apart = context.name == "hevc" and (context.extradata or b"")[:1] == b"\1"
+        fourcc = "hvc1" if apart and suffix in MP4 else ""
+    return fourcc if fourcc.strip("\0") and _held(stream, suffix, fourcc) else ""
+
+
+def _held(stream: Any, suffix: str, fourcc: str = "") -> bool:
     """Whether a container takes a stream: it is asked, by writing a header of nothing else."""
     for beside in _beside(stream):
         try:
             with av.open(io.BytesIO(), "w", format=format_of(suffix)) as container:
-                for one in (*beside, stream):
-                    container.add_stream_from_template(one)
+                for one in beside:
+                    _added(container, one)
+                _added(container, stream, fourcc)
                 container.start_encoding()
         except (av.error.FFmpegError, ValueError, OSError):
             continue
@@ -227,7 +278,8 @@ def format_of(suffix: str) -> str:
     return names.get(suffix, suffix[1:])
 
 
-def _named(stream: Any) -> str:
+def named(stream: Any) -> str:
+    """A stream in words."""
     codec = f" ({stream.codec_context.name})" if stream.codec_context is not None else ""
     return f"stream {stream.index}, {stream.type}{codec}"
 

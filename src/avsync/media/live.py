@@ -84,11 +84,6 @@ class LiveSource:
             segment = Segment(self, segment)
             yield segment
 
-    @property
-    def idle(self) -> bool:
-        """True if all that has come is decoded."""
-        return self._queue.empty()
-
     def waiting(self, time: float) -> float:
         """Seconds of picture after container time ``time`` that have come and wait; 0 across a leap."""
         ahead = self._newest - time
@@ -209,7 +204,9 @@ class Segment:
             before = self._last.get(kind, -math.inf)
             self._last[kind] = max(before, time)
             if kind == "audio":
-                self._hear(frame)
+                # a picture that comes after so much sound is a leap: nothing will be asked of more
+                if time - self._last.get("video", time) <= 2 * LEAP:
+                    self._hear(frame)
             elif time > before:
                 if self._placing is None:
                     self._begin(time)

@@ -41,7 +41,9 @@ class Stretch:
         return time - self.offset - self.slope * (time - self.start)
 
 
-def placed(path: str | Path, stream: int, origin: float, begin: float, stretches: Sequence[Stretch]) -> Iterator[Any]:
+def placed(
+    path: str | Path, stream: int, origin: float, begin: float, stretches: Sequence[Stretch]
+) -> Iterator[Any] | None:
     """The sound of one stream in its new place, to its end.
 
     Args:
@@ -51,10 +53,14 @@ def placed(path: str | Path, stream: int, origin: float, begin: float, stretches
         begin: Second on the file clock of the first sample that comes out.
         stretches: By rising start; the first holds from the beginning whatever its start is.
 
-    Yields:
-        (C, n) float32 blocks at the stream's own rate, in its own layout, without a gap.
+    Returns:
+        (C, n) float32 blocks at the stream's own rate, in its own layout, without a gap; None if nothing of it decodes.
     """
     heard = _Heard(path, stream, origin, _back(stretches))
+    return _in_place(heard, begin, stretches) if heard.rate else None
+
+
+def _in_place(heard: _Heard, begin: float, stretches: Sequence[Stretch]) -> Iterator[Any]:
     rate = heard.rate
     edges = [round(begin * rate)]
     for later in stretches[1:]:
@@ -128,12 +134,12 @@ class _Heard:
     """All channels of one audio stream by sample on the file clock, read as far as asked, silence where there is none.
 
     Attributes:
-        rate: Hz.
+        rate: Hz; 0 if nothing decodes.
     """
 
     def __init__(self, path: str | Path, stream: int, origin: float, back: float) -> None:
         self._blocks = _blocks(path, stream, origin)
-        first, block, self.rate = next(self._blocks, (0, np.zeros((1, 0), np.float32), 48_000))
+        first, block, self.rate = next(self._blocks, (0, np.zeros((1, 0), np.float32), 0))
         self._back = round(back * self.rate)
         self._first, self._held = first, [block]
         self._length = first + block.shape[1]
@@ -175,14 +181,17 @@ def _blocks(path: str | Path, index: int, origin: float) -> Iterator[tuple[int, 
         decoder = Decoder(container, stream, StreamAccount("audio"))
         how: tuple[Any, ...] | None = None
         target: tuple[Any, int] | None = None
+        at = 0
         for packet in packets(container, [stream], lambda reason: None):
             for frame in decoder.decode(packet):
                 if how != (frame.format.name, frame.layout.name, frame.sample_rate):
                     how = (frame.format.name, frame.layout.name, frame.sample_rate)
-                    target = target or (frame.layout, frame.sample_rate)
+                    if target is None:
+                        target, at = (frame.layout, frame.sample_rate), round(-origin * frame.sample_rate)
                     resampler = av.AudioResampler(format="fltp", layout=target[0], rate=target[1])
                 assert target is not None
-                at = round((float(frame.time or 0.0) - origin) * target[1])
+                if frame.time is not None:  # of several in a packet only the first has a time: the others follow it
+                    at = round((float(frame.time) - origin) * target[1])
                 for piece in resampler.resample(frame):
                     yield at, piece.to_ndarray(), target[1]
                     at += piece.samples

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
+import av
 import av.error
 
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
-from avsync.media.copies import Copies, Progress, create, refused, telling
-from avsync.media.probe import probe, require_picture_and_sound
-from avsync.media.source import open_media
+from avsync.media.copies import TRANSPORT, Copies, Progress, create, refused, telling
+from avsync.media.hidden import hidden_pictures, unhidden
+from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
+from avsync.media.source import demuxed, open_media
 
 NO_TIMESTAMPS = {".avi", ".mxf", ".wav", ".mp3", ".flac"}
 _log = logging.getLogger(__name__)
@@ -35,7 +38,8 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     """Copy a file with its sound moved by ``seconds``; all streams are copied packet by packet.
 
     Every audio stream is moved later for ``seconds`` above 0. Below 0 everything but the sound is moved later instead,
-    chapters too, so that nothing falls before the start of the file and is lost.
+    chapters too, so that nothing falls before the start of the file and is lost. Only where pictures have to stay
+    hidden before the first (see :mod:`avsync.media.hidden`) it is sound that falls before the start, and is not heard.
 
     Args:
         source: A file with picture and sound.
@@ -54,14 +58,15 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     require_picture_and_sound(info)
     suffix = Path(target).suffix.lower()
     require_timestamps(target)
-    # a first timestamp below 0 would be cut away by the container
-    base = max(0.0, -info.origin)
-    delays = {True: base + max(0.0, seconds), False: base + max(0.0, -seconds)}
+    begins = hidden_pictures(source, target)
     with whole_file(target) as temporary, open_media(source) as given:
+        others = _others(info, given, suffix, None in begins.values(), seconds)
+        delays = {True: others + seconds, False: others}
         try:
             with create(temporary, given) as written:
                 copies = Copies(given, written, suffix, lambda kind: delays[kind == "audio"])
-                for packet in telling(given.demux(copies.sources), info, progress):
+                packets = telling(demuxed(given, copies.sources), info, progress)
+                for packet in unhidden(packets, begins):
                     copies.take(packet)
                 copies.finish()
         except (av.error.FFmpegError, ValueError) as error:
@@ -69,3 +74,13 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     for stream in copies.left_out:
         _log.warning("%s: %s is not copied: %s cannot hold it", source, stream, suffix)
     return copies.left_out
+
+
+def _others(info: MediaInfo, given: Any, suffix: str, hiding: bool, seconds: float) -> float:
+    """Seconds by which everything but the sound is moved later."""
+    assert info.video is not None
+    if hiding:  # whatever lies before 0 is hidden
+        return -(info.origin + info.video.start)
+    begin = min(info.origin, (given.start_time or 0) / av.time_base)
+    # a first timestamp below 0 would be cut away by the container; a broadcaster's clock is none of a file's
+    return (max(0.0, -begin) if suffix in TRANSPORT else -begin) + max(0.0, -seconds)

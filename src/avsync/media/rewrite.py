@@ -16,11 +16,12 @@ import numpy as np
 from av.container import OutputContainer
 
 from avsync.media.atomic import whole_file
-from avsync.media.copies import TRANSPORT, Copies, Progress, create, format_of, refused, tagged, telling
+from avsync.media.copies import TRANSPORT, Copies, Progress, create, format_of, named, refused, tagged, telling
+from avsync.media.hidden import hidden_pictures, unhidden
 from avsync.media.placement import Stretch, placed
 from avsync.media.probe import MediaInfo, probe, require_picture_and_sound
 from avsync.media.remux import NO_TIMESTAMPS
-from avsync.media.source import open_media
+from avsync.media.source import MOST_CHANNELS, demuxed, open_media
 from avsync.media.write import PRIMING
 
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
@@ -44,7 +45,7 @@ class Rewritten:
 
     Attributes:
         codecs: For each audio stream, what it was and what it is: ("ac3", "aac").
-        left_out: Streams that the target's container cannot hold, in words.
+        left_out: Streams that the target's container cannot hold, and sound that cannot be read, in words.
     """
 
     codecs: list[tuple[str, str]]
@@ -78,18 +79,21 @@ def rewrite_audio(
     suffix = Path(target).suffix.lower()
     # the first picture is at 0: then what an encoder puts before the sound lies below 0 and is not heard
     base = -(info.origin + info.video.start)
+    begins = hidden_pictures(source, target)
     with whole_file(target) as temporary, open_media(source) as given:
         try:
             with create(temporary, given) as written:
                 voices = _Voices(written, info, suffix, stretches)
                 copies = Copies(given, written, suffix, lambda kind: base, voices.take)
-                _mux(telling(given.demux(copies.sources), info, progress), copies, voices.all, base)
+                packets = telling(demuxed(given, copies.sources), info, progress)
+                _mux(unhidden(packets, begins), copies, voices.all, base)
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error
-    done = Rewritten(voices.codecs, copies.left_out + voices.left_out)
-    for stream in done.left_out:
+    for stream in copies.left_out:
         _log.warning("%s: %s is not copied: %s cannot hold it", source, stream, suffix)
-    return done
+    for stream in voices.left_out:
+        _log.warning("%s: %s is not copied", source, stream)
+    return Rewritten(voices.codecs, copies.left_out + voices.left_out)
 
 
 class _Voices:
@@ -107,10 +111,14 @@ class _Voices:
         """True for sound, which is coded anew."""
         if stream.type != "audio":
             return False
-        if stream.codec_context is None:
-            self.left_out.append(f"stream {stream.index}, audio that nothing here decodes")
+        known = stream.codec_context is not None
+        place = (self._info.path, stream.index, self._info.origin, self._begin, self._stretches)
+        blocks = placed(*place) if known else None
+        if blocks is None:
+            many = known and stream.codec_context.layout.nb_channels > MOST_CHANNELS
+            why = f"of more than {MOST_CHANNELS} channels" if many else "that nothing here decodes"
+            self.left_out.append(f"{named(stream)} {why}")
             return True
-        blocks = placed(self._info.path, stream.index, self._info.origin, self._begin, self._stretches)
         self.all.append(_Voice(self._written, stream, _encoder(stream, self._suffix), blocks, self._suffix))
         self.codecs.append((stream.codec_context.codec.canonical_name, self.all[-1].codec))
         return True

@@ -201,6 +201,16 @@ def packets(container: InputContainer, streams: list[Stream], failed: Callable[[
         yield flush
 
 
+def demuxed(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
+    """All packets, for who has to have all: a demuxer that fails is an error."""
+    while True:
+        try:
+            yield from container.demux(streams)
+            return
+        except IndexError:  # as above
+            continue
+
+
 def decode_bytes(data: bytes, format: str) -> list[Any]:
     """All decoded audio frames of a file held in memory, of a format given by name.
 

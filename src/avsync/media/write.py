@@ -21,10 +21,7 @@ from avsync.clock import FPS, SAMPLE_RATE
 from avsync.errors import MediaError
 from avsync.media.atomic import whole_file
 from avsync.media.copies import move
-from avsync.media.remux import shift_audio
 from avsync.media.source import decode_bytes
-
-__all__ = ["decode_flac", "encode_flac", "encode_video", "shift_audio", "write_video"]
 
 _BITEXACT = {"fflags": "+bitexact"}
 _CODECS = {".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".mkv": ("libx264", "flac")}
