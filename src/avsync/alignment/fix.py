@@ -55,7 +55,7 @@ class Fixed:
         stretches: By how much the sound was early, and from when on.
         found: The measurement; None when the offset was given.
         codecs: Of a rewritten file's audio streams: what each was and is.
-        left_out: Streams that the container of ``out`` cannot hold, in words.
+        left_out: Streams that the container of ``out`` cannot hold, and sound that cannot be read, in words.
     """
 
     file: str

@@ -94,5 +94,6 @@ def as_text(row: dict[str, Any]) -> str:
     }[row["action"]]
     lines = [f"{row['file']}: {did}: {found}"]
     lines += [f"  sound was {one['was']}, is {one['is']}" for one in row["codecs"] if one["was"] != one["is"]]
-    lines += [f"  {stream} was left out: {Path(row['out']).suffix} cannot hold it" for stream in row["left_out"]]
+    suffix = Path(row["out"] or "").suffix
+    lines += [f"  left out, as it cannot be read or {suffix} cannot hold it: {stream}" for stream in row["left_out"]]
     return "\n".join(lines)
