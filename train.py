@@ -15,6 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import CheckpointError
 from avsync.training.rounds import can_judge, run_rounds, shared
+from avsync.training.trainer import fit
 
 # Lightning advertises, and warns about its own use of torch
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
@@ -48,8 +49,7 @@ def train_once(cfg: DictConfig | ListConfig) -> dict[str, float]:
     evaluation = instantiate(cfg.evaluation)
 
     if cfg.train:
-        trainer.fit(module, datamodule=data, ckpt_path=cfg.checkpoint)
-        checkpoint = trainer.checkpoint_callback.best_model_path
+        checkpoint = fit(trainer, module, data, cfg.checkpoint, OmegaConf.to_container(cfg, resolve=True))
     else:
         data.prepare_data()
         checkpoint = cfg.checkpoint

@@ -124,3 +124,12 @@ def test_the_other_networks_learn_by_a_margin_on_distances_of_any_size(model, mo
     assert not (run / "diagnosis.json").exists()
     net, calibration = checkpoints.load(run / "checkpoints" / "best.ckpt")
     assert not net.unit and calibration["threshold"] > 0
+
+
+def test_a_sweep_whose_runs_would_begin_sweeps_of_their_own_is_refused(mouth_data, tmp_path):
+    """Lightning starts the process of the second device with the words of the first, -m too."""
+    done = run_python(
+        "train.py", "-m", *mouth_data, "seed=1,2", "trainer=cpu", "trainer.devices=2", f"paths.runs={tmp_path}"
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "a sweep's runs cannot share 2 devices" in done.stderr.strip().splitlines()[-1]
