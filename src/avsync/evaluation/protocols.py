@@ -50,21 +50,20 @@ class OffsetScores:
     """Gathers errors over clips and gives accuracy and mean absolute error for every K."""
 
     def __init__(self) -> None:
-        self.errors: dict[int, list[Tensor]] = {frames: [] for frames in FRAMES}
-        self.speech: dict[int, list[Tensor]] = {frames: [] for frames in FRAMES}
+        self.clips: list[dict[int, tuple[Tensor, Tensor]]] = []
 
     def add(self, distances: Tensor, speech: Tensor, true: int) -> None:
         """One clip; see :func:`offset_errors`."""
-        for frames in FRAMES:
-            errors, spoken = offset_errors(distances, speech, true, frames)
-            self.errors[frames].append(errors)
-            self.speech[frames].append(spoken)
+        self.clips.append({frames: offset_errors(distances, speech, true, frames) for frames in FRAMES})
 
     def compute(self) -> dict[str, float]:
-        """``offset_acc/k5``... over runs of speech, the same with ``_all`` over all runs, and errors in ms."""
+        """``offset_acc/k5``... over runs of speech, the same with ``_all`` over all runs, and errors in ms.
+
+        What there is no run for is left out.
+        """
         scores: dict[str, float] = {}
-        for frames in FRAMES:
-            errors, spoken = torch.cat(self.errors[frames]), torch.cat(self.speech[frames])
+        for frames in FRAMES if self.clips else ():
+            errors, spoken = (torch.cat(part) for part in zip(*(clip[frames] for clip in self.clips), strict=True))
             for name, chosen in (("", errors[spoken]), ("_all", errors)):
                 if len(chosen) == 0:
                     continue
