@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -65,8 +66,11 @@ def main(cfg: DictConfig) -> float | None:
     """Train; the value returned is what a sweeper maximises."""
     try:
         metrics = train(cfg)
-    except AvsyncError as error:
-        print(f"avsync: {error}", file=sys.stderr)
+    except (AvsyncError, InstantiationException) as error:
+        said = error if isinstance(error, AvsyncError) else error.__cause__  # of what Hydra builds
+        if not isinstance(said, AvsyncError):
+            raise
+        print(f"avsync: {said}", file=sys.stderr)
         sys.exit(2)
     return metrics.get(cfg.metric)
 
