@@ -56,14 +56,23 @@ class OffsetScores:
         """One clip; see :func:`offset_errors`."""
         self.clips.append({frames: offset_errors(distances, speech, true, frames) for frames in FRAMES})
 
+    def joined(self) -> dict[int, tuple[Tensor, Tensor]]:
+        """All clips as if they were one; empty where there is none."""
+        return {
+            frames: (
+                torch.cat([clip[frames][0] for clip in self.clips]),
+                torch.cat([clip[frames][1] for clip in self.clips]),
+            )
+            for frames in (FRAMES if self.clips else ())
+        }
+
     def compute(self) -> dict[str, float]:
         """``offset_acc/k5``... over runs of speech, the same with ``_all`` over all runs, and errors in ms.
 
         What there is no run for is left out.
         """
         scores: dict[str, float] = {}
-        for frames in FRAMES if self.clips else ():
-            errors, spoken = (torch.cat(part) for part in zip(*(clip[frames] for clip in self.clips), strict=True))
+        for frames, (errors, spoken) in self.joined().items():
             for name, chosen in (("", errors[spoken]), ("_all", errors)):
                 if len(chosen) == 0:
                     continue

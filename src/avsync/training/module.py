@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import FORMAT, CheckpointError
@@ -85,6 +86,16 @@ class NetworkTraining(pl.LightningModule):
         """
         step = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
         torch.manual_seed(zlib.crc32(f"{self.seed}/step/{step}/{self.global_rank}".encode()))
+
+    def on_validation_start(self) -> None:
+        """Take over the first device's statistics, once.
+
+        DDP does it with every batch of validation too, and waits for ever where devices have different numbers of them.
+        """
+        if isinstance(self.trainer.model, DistributedDataParallel):
+            for buffer in self.buffers():
+                dist.broadcast(buffer, 0)
+            self.trainer.model.broadcast_buffers = False  # training normalises by the batch
 
     def gathered(self, own: list[Any]) -> list[Any]:
         """What all devices hold, in the order of ranks; shares may differ in size, and one may be empty."""

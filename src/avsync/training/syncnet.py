@@ -104,7 +104,8 @@ class SyncNetTraining(NetworkTraining):
         Raises:
             AvsyncError: There are no such runs.
         """
-        losses, self.scores.clips = self.gathered(self.losses), self.gathered(self.scores.clips)
+        losses, shares = self.gathered(self.losses), self.gathered([self.scores.joined()])
+        self.scores.clips = [share for share in shares if share]
         scores = self.scores.compute()
         if "offset_acc/k5" not in scores:
             raise AvsyncError(
