@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
@@ -46,7 +47,7 @@ class Log(CSVLogger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> Rows:
+    def experiment(self) -> Any:
         """What writes the file."""
         if self._experiment is None:
             self._experiment = Rows(self.log_dir)

@@ -51,7 +51,7 @@ def fit(
     module: pl.LightningModule,
     data: pl.LightningDataModule,
     checkpoint: str | None = None,
-    settings: dict[str, Any] | None = None,
+    settings: Any = None,
 ) -> Path:
     """Train, or go on.
 
@@ -73,7 +73,7 @@ def fit(
         logger.log_hyperparams(settings or {})
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
     for logger in trainer.loggers:  # Weights & Biases would write what a process trains next into the same run
-        getattr(logger.experiment, "finish", lambda: None)()
+        getattr(logger.experiment, "finish", lambda: None)()  # type: ignore[attr-defined]
     best, *others = trainer.checkpoint_callbacks
     # a training that goes on in another folder names what the folder before has
     written = [Path(one.best_model_path) for one in (best, *others) if _own(one)]  # type: ignore[attr-defined]
