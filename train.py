@@ -9,12 +9,14 @@ from pathlib import Path
 
 import hydra
 import pytorch_lightning as pl
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from avsync.errors import AvsyncError
 from avsync.models.checkpoints import CheckpointError
 from avsync.training.rounds import can_judge, run_rounds, shared
+from avsync.training.trainer import fit
 
 # Lightning advertises, and warns about its own use of torch
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
@@ -48,8 +50,7 @@ def train_once(cfg: DictConfig | ListConfig) -> dict[str, float]:
     evaluation = instantiate(cfg.evaluation)
 
     if cfg.train:
-        trainer.fit(module, datamodule=data, ckpt_path=cfg.checkpoint)
-        checkpoint = trainer.checkpoint_callback.best_model_path
+        checkpoint = fit(trainer, module, data, cfg.checkpoint, OmegaConf.to_container(cfg, resolve=True))
     else:
         data.prepare_data()
         checkpoint = cfg.checkpoint
@@ -65,8 +66,11 @@ def main(cfg: DictConfig) -> float | None:
     """Train; the value returned is what a sweeper maximises."""
     try:
         metrics = train(cfg)
-    except AvsyncError as error:
-        print(f"avsync: {error}", file=sys.stderr)
+    except (AvsyncError, InstantiationException) as error:
+        said = error if isinstance(error, AvsyncError) else error.__cause__  # of what Hydra builds
+        if not isinstance(said, AvsyncError):
+            raise
+        print(f"avsync: {said}", file=sys.stderr)
         sys.exit(2)
     return metrics.get(cfg.metric)
 

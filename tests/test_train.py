@@ -111,6 +111,23 @@ def test_what_cannot_work_is_one_line_and_status_2(overrides, words, tmp_path):
     assert words in said[-1] and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["rounds=0"], "rounds=0: expected 1 or more"),
+        (["trainer.precision=bf16-true"], "give bf16-mixed"),
+        (["model=cav_mae_sync", "model.temporal_gap=-1"], "expected seconds above 0"),
+        (["data.segment=0.3"], "give data.segment=1.4 or more"),
+        (["model.freeze=[video_tower,audio_tower]", "model/objective=contrastive"], "leaves nothing to train"),
+        (["trainer.max_epochs=-1", "+trainer.max_time='00:00:01:00'"], "give trainer.max_epochs or trainer.max_steps"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line_and_status_2(overrides, words, mouth_data, tmp_path):
+    done = run_python("train.py", *overrides, *mouth_data, f"paths.runs={tmp_path}")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert words in done.stderr.strip().splitlines()[-1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["syncnet_2016", "syncnet_v2"])
 def test_the_other_networks_learn_by_a_margin_on_distances_of_any_size(model, mouth_data, tmp_path):
@@ -124,3 +141,12 @@ def test_the_other_networks_learn_by_a_margin_on_distances_of_any_size(model, mo
     assert not (run / "diagnosis.json").exists()
     net, calibration = checkpoints.load(run / "checkpoints" / "best.ckpt")
     assert not net.unit and calibration["threshold"] > 0
+
+
+def test_a_sweep_whose_runs_would_begin_sweeps_of_their_own_is_refused(mouth_data, tmp_path):
+    """Lightning starts the process of the second device with the words of the first, -m too."""
+    done = run_python(
+        "train.py", "-m", *mouth_data, "seed=1,2", "trainer=cpu", "trainer.devices=2", f"paths.runs={tmp_path}"
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "a sweep's runs cannot share 2 devices" in done.stderr.strip().splitlines()[-1]

@@ -1,4 +1,5 @@
 import os
+import resource
 
 import pytest
 import torch
@@ -15,18 +16,30 @@ def test_what_is_saved_is_read(tmp_path):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.ckpt"]
 
 
-def test_a_save_that_fails_keeps_the_last_one(tmp_path, monkeypatch):
-    path = tmp_path / "a.ckpt"
-    checkpoints.save({"step": 1}, path)
+@pytest.mark.parametrize("name", ["a.ckpt", "a.safetensors"])
+def test_a_save_without_room_is_one_line_and_keeps_the_last_one(name, tmp_path):
+    """Where a file may have 10 kB; a disk that is full looks the same."""
+    path, limits = tmp_path / name, resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def full(_):
-        raise OSError("No space left on device")
+    def save(weights):
+        checkpoints.save({"avsync": {}, "state_dict": {"net.a": torch.zeros(weights)}}, path)
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        checkpoints.save({"step": 2}, path)
-    assert checkpoints.read(path) == {"step": 1}
-    assert [found.name for found in tmp_path.iterdir()] == ["a.ckpt"]
+    save(10)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match="cannot be written .*; make room there") as caught:
+            save(10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(caught.value) and len(checkpoints.read(path)["state_dict"]["net.a"]) == 10
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+def test_others_may_read_what_is_saved(tmp_path):
+    """As any file that its maker writes: colleagues on a cluster go on from it."""
+    checkpoints.save({"step": 1}, tmp_path / "a.ckpt")
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "a.ckpt").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 class Evil:

@@ -139,7 +139,7 @@ def test_a_network_that_learnt_nothing_stops_the_rounds(training, shards, tmp_pa
 def test_a_run_in_rounds_is_killed_and_goes_on(shards, mouth_data, mouth_run, tmp_path):
     run = tmp_path / "run"
     more = write_mouths(tmp_path / "more", range(520, 526), seconds=1.6, shard_samples=6)
-    data = [*mouth_data, f"data.train=[{shards},{more}]", "data.batch_size=4", "data.segment=1.2",
+    data = [*mouth_data, f"data.train=[{shards},{more}]", "data.batch_size=4", "data.segment=1.4",
             "data.segments_per_clip=1"]  # fmt: skip
     start = mouth_run / "checkpoints" / "last.ckpt"  # a network that knows mouths: the first round has one epoch to go
     # ... and the second goes on with its weights: a few steps from nothing teach no network to judge

@@ -45,7 +45,7 @@ def module(**how) -> SyncNetTraining:
 
 def fitted(training: SyncNetTraining) -> SyncNetTraining:
     """After a few steps, with validation between them."""
-    batch = stack([cut(draw_mouth(seed, 1.0), 0, 25) for seed in range(4)])
+    batch = stack([cut(draw_mouth(seed, 1.4), 0, 35) for seed in range(4)])
     loader = torch.utils.data.DataLoader([batch, batch], batch_size=None)
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False,

@@ -54,7 +54,7 @@ class ClipsDataModule(ShardsDataModule):
         workers: Processes that decode; 0 decodes between the steps.
         augment: Applied to training batches on the device, or None.
         shuffle: Segments held back to be mixed, each 1.4 MB for two seconds of 96-pixel crops.
-        seed: Of the order and of the segments drawn.
+        seed: Of the order, of the segments drawn and of the augmentation.
         verdicts: A table of `avsync filter` on ``train``: clips that it drops are left out; None keeps all.
 
     Raises:
@@ -78,13 +78,12 @@ class ClipsDataModule(ShardsDataModule):
         seed: int = 0,
         verdicts: str | None = None,
     ):
-        super().__init__(make)
+        super().__init__(make, augment, seed)
         self.train = paths(train)
         self.val, self.test = Path(val), Path(test)
-        self.augment = augment
         self.segment_frames, self.segments_per_clip = clock.frames(segment), segments_per_clip
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed, self.verdicts = seed, verdicts
+        self.verdicts = verdicts
 
     def train_dataloader(self) -> wds.WebLoader:
         """An epoch is every clip that is kept once, in random order, with ``segments_per_clip`` segments each."""
@@ -122,12 +121,6 @@ class ClipsDataModule(ShardsDataModule):
             Batches(self.batch_size, stack),
         ]
         return loader(stages, min(self.workers, 1))
-
-    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
-        """Augment training batches where the model runs."""
-        if self.augment is None or self.trainer is None or not self.trainer.training:
-            return batch
-        return self.augment.to(batch["audio"].device)(batch)
 
 
 def require_length(shards: Shards, urls: list[str], length: int, verdicts: Verdicts | None = None) -> None:

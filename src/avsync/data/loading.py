@@ -7,6 +7,7 @@ training goes on with the clips and draws it would have seen.
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 import webdataset as wds
+from torch import nn
 from torch.utils.data import IterableDataset
 from webdataset.utils import pytorch_worker_info
 
@@ -153,6 +156,8 @@ class ShardsDataModule(pl.LightningDataModule):
 
     Args:
         make: Called once before anything is read, or None.
+        augment: Applied to training batches on the device, or None.
+        seed: Of the augmentation.
 
     Attributes:
         train: Folders whose shards are trained on.
@@ -165,9 +170,9 @@ class ShardsDataModule(pl.LightningDataModule):
     val: Path
     test: Path
 
-    def __init__(self, make: Callable[[], object] | None):
+    def __init__(self, make: Callable[[], object] | None, augment: nn.Module | None, seed: int):
         super().__init__()
-        self.make, self.begun = make, 0
+        self.make, self.augment, self.seed, self.begun = make, augment, seed, 0
         self._reading = ExitStack()
 
     def setup(self, stage: str) -> None:
@@ -201,6 +206,16 @@ class ShardsDataModule(pl.LightningDataModule):
                 "with data=synthetic_talkers or synthetic_events"
             )
         self.make()
+
+    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
+        """Augment training batches where the model runs, by draws that depend on seed, step and rank alone."""
+        if self.augment is None or self.trainer is None or not self.trainer.training:
+            return batch
+        device = batch["audio"].device
+        step = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(zlib.crc32(f"{self.seed}/{step}/{self.trainer.global_rank}".encode()))
+            return self.augment.to(device)(batch)
 
 
 def batches_done(trainer: pl.Trainer | None) -> int:

@@ -64,8 +64,8 @@ def draw_pairs(  # noqa: PLR0913  what a negative may be
     windows: int,
     *,
     across: float,
-    generator: torch.Generator,
     device: torch.device,
+    generator: torch.Generator | None = None,
     near: float = 0.0,
     reach: int = 5,
     negatives: int = 1,
@@ -78,8 +78,8 @@ def draw_pairs(  # noqa: PLR0913  what a negative may be
         windows: N, windows in each.
         across: Share of the negatives that are not near, 0...1, whose sound comes from another clip; the rest are
             shifted within the clip.
-        generator: Where the randomness comes from (on the CPU).
         device: Where the indices go.
+        generator: Where the randomness comes from (on the CPU); None for torch's own.
         near: Share of negatives, 0...1, that are shifted within the clip by no more than ``reach``.
         reach: Frames, more than the tolerance.
         negatives: For each window.
@@ -107,7 +107,7 @@ def draw_pairs(  # noqa: PLR0913  what a negative may be
     return Pairs(torch.cat([positive, video]).to(device), audio.to(device), synced.to(device))
 
 
-def shifted_windows(window: Tensor, windows: int, generator: torch.Generator, reach: Tensor) -> Tensor:
+def shifted_windows(window: Tensor, windows: int, generator: torch.Generator | None, reach: Tensor) -> Tensor:
     """For each index of ``window`` another one of the same clip, drawn uniformly beyond the tolerance.
 
     Args:

@@ -8,11 +8,9 @@ are decoded once for all passes, and the processes that make batches share one c
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
 import webdataset as wds
 from torch import nn
 
@@ -91,16 +89,15 @@ class ScenesDataModule(ShardsDataModule):
         seed: int = 0,
         cache: str | None = None,
     ):
-        super().__init__(make)
+        super().__init__(make, augment, seed)
         if cache not in (None, "memory"):
             raise AvsyncError(f"data.cache={cache} is not known; expected memory or null")
         self.train, self.val, self.test = paths(train), Path(val), Path(test)
-        self.augment = augment
         self.frames_per_clip, self.samples_per_clip, self.val_frames = frames_per_clip, samples_per_clip, val_frames
         self.labels = read_labels(labels)
         self.read = SceneReader(decoded_frames, size, seconds, self.labels, before)
         self.batch_size, self.workers, self.shuffle = batch_size, workers, shuffle
-        self.seed, self.cache = seed, cache
+        self.cache = cache
 
     def train_dataloader(self) -> wds.WebLoader:
         """An epoch is every clip once, in random order, with ``samples_per_clip`` samples each."""
@@ -127,16 +124,6 @@ class ScenesDataModule(ShardsDataModule):
             Batches(self.batch_size, stack_scenes),
         ]
         return loader(stages, min(self.workers, 1))
-
-    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
-        """Augment training batches where the model runs, by draws that depend on the step alone."""
-        if self.augment is None or self.trainer is None or not self.trainer.training:
-            return batch
-        device = batch["audio"].device
-        step = self.trainer.fit_loop.epoch_loop.batch_progress.total.ready
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(zlib.crc32(f"{self.seed}/{step}/{self.trainer.global_rank}".encode()))
-            return self.augment.to(device)(batch)
 
     def _scenes(self, folders: Sequence[Path], shards: Shards) -> Scenes:
         scenes = Scenes(self.read, shards)

@@ -50,21 +50,29 @@ class OffsetScores:
     """Gathers errors over clips and gives accuracy and mean absolute error for every K."""
 
     def __init__(self) -> None:
-        self.errors: dict[int, list[Tensor]] = {frames: [] for frames in FRAMES}
-        self.speech: dict[int, list[Tensor]] = {frames: [] for frames in FRAMES}
+        self.clips: list[dict[int, tuple[Tensor, Tensor]]] = []
 
     def add(self, distances: Tensor, speech: Tensor, true: int) -> None:
         """One clip; see :func:`offset_errors`."""
-        for frames in FRAMES:
-            errors, spoken = offset_errors(distances, speech, true, frames)
-            self.errors[frames].append(errors)
-            self.speech[frames].append(spoken)
+        self.clips.append({frames: offset_errors(distances, speech, true, frames) for frames in FRAMES})
+
+    def joined(self) -> dict[int, tuple[Tensor, Tensor]]:
+        """All clips as if they were one; empty where there is none."""
+        return {
+            frames: (
+                torch.cat([clip[frames][0] for clip in self.clips]),
+                torch.cat([clip[frames][1] for clip in self.clips]),
+            )
+            for frames in (FRAMES if self.clips else ())
+        }
 
     def compute(self) -> dict[str, float]:
-        """``offset_acc/k5``... over runs of speech, the same with ``_all`` over all runs, and errors in ms."""
+        """``offset_acc/k5``... over runs of speech, the same with ``_all`` over all runs, and errors in ms.
+
+        What there is no run for is left out.
+        """
         scores: dict[str, float] = {}
-        for frames in FRAMES:
-            errors, spoken = torch.cat(self.errors[frames]), torch.cat(self.speech[frames])
+        for frames, (errors, spoken) in self.joined().items():
             for name, chosen in (("", errors[spoken]), ("_all", errors)):
                 if len(chosen) == 0:
                     continue

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +20,7 @@ import torch
 from torch import nn
 
 from avsync.errors import AvsyncError
+from avsync.media.atomic import whole_file
 from avsync.models.syncnet import SyncNet
 
 if TYPE_CHECKING:
@@ -41,21 +40,20 @@ def save(checkpoint: dict[str, Any], path: Path) -> None:
     """Write ``checkpoint`` to ``path``: a reader sees the old file or the new one, never a part.
 
     A ``.safetensors`` gets the network's weights, with ``avsync`` as its metadata.
+
+    Raises:
+        AvsyncError: It cannot be written: no room, or a folder that may not be written to. What was there stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial:
             if path.suffix == SAFE:
-                stream.write(_safe_bytes(checkpoint))
+                partial.write_bytes(_safe_bytes(checkpoint))
             else:
-                torch.save(checkpoint, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+                torch.save(checkpoint, partial)
+    except (OSError, RuntimeError) as error:  # torch raises the second kind where there is no room
+        reason = str(error).splitlines()[0][:120]
+        raise CheckpointError(f"{path} cannot be written ({reason}); make room there or give another folder") from error
 
 
 def read(path: Path, map_location: Any = "cpu") -> dict[str, Any]:

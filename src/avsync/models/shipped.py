@@ -151,7 +151,6 @@ def export(
             made.mkdir()
             (made / models.CARD).write_text(card or _card(folder.name, net, calibration, path), encoding="utf-8")
             checkpoints.save(content, made / models.WEIGHTS)
-            (made / models.WEIGHTS).chmod(0o644)  # as installed, others than its maker read it
             made.rename(folder)
     except OSError as error:
         raise CheckpointError(f"{folder} cannot be written ({error.strerror}); give another") from error

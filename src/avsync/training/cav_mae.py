@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from avsync import clock
@@ -42,7 +41,7 @@ class CavMaeTraining(NetworkTraining):
         init_from: What the network begins with: a checkpoint, or weights of a masked autoencoder of pictures; or None.
         init_parts: Parts of the network that begin with it; none for all.
         freeze: Parts of the network that stay as they are.
-        seed: Of the masks.
+        seed: Of the masks and of what else a step draws.
     """
 
     def __init__(  # noqa: PLR0913  each a line of configs/model/cav_mae.yaml
@@ -63,7 +62,7 @@ class CavMaeTraining(NetworkTraining):
         freeze: Sequence[str] = (),
         seed: int = 0,
     ):
-        super().__init__(net, optimizer, scheduler, init_from, init_parts, freeze)
+        super().__init__(net, optimizer, scheduler, init_from, init_parts, freeze, seed)
         if temporal_gap is not None and net.audio_seconds is None:
             raise AvsyncError(
                 f"model.temporal_gap={temporal_gap} wants frames that hear different sounds; this network hears the "
@@ -79,7 +78,6 @@ class CavMaeTraining(NetworkTraining):
         self.reconstruction, self.reconstructed, self.contrast = reconstruction, reconstructed, contrast
         self.temperatures = between
         self.both_ways, self.global_local, self.temporal_gap = both_ways, global_local, temporal_gap
-        self.seed = seed
         self.measured: list[tuple[Tensor, Tensor, dict[str, float]]] = []
 
     def setup(self, stage: str) -> None:
@@ -204,11 +202,7 @@ class CavMaeTraining(NetworkTraining):
 
     def on_validation_epoch_end(self) -> None:
         """Log mean losses and retrieval among all clips, the same on every device."""
-        measured = self.measured
-        if self.trainer.world_size > 1:
-            shares: list[Any] = [None] * self.trainer.world_size
-            dist.all_gather_object(shares, measured)  # shares may differ in size, and one may be empty
-            measured = [one for share in shares for one in share]
+        measured = self.gathered(self.measured)
         if not measured:
             return
         video, audio = (torch.cat(stream) for stream in list(zip(*measured, strict=True))[:2])

@@ -28,13 +28,12 @@ class Contrastive(nn.Module):
         margin: In units of distance; embeddings of unit length lie at most 2 apart.
         across: Share of negatives from other clips, 0...1.
         hardness: How negatives come nearer as training goes on; None for shifts of any length throughout.
-        seed: Of the pairs drawn.
     """
 
-    def __init__(self, margin: float = 1.0, across: float = 0.25, hardness: Hardness | None = None, seed: int = 0):
+    def __init__(self, margin: float = 1.0, across: float = 0.25, hardness: Hardness | None = None):
         super().__init__()
         self.margin = margin
-        self.pairs = PairSource(across, hardness, seed)
+        self.pairs = PairSource(across, hardness)
 
     def forward(
         self,
@@ -65,7 +64,6 @@ class CosineEntropy(nn.Module):
         negatives: For each window; they cost next to nothing.
         hardness: How negatives come nearer as training goes on; None for shifts of any length throughout.
         scale: Of the cosine at the start; it is learned, up to 100.
-        seed: Of the pairs drawn.
     """
 
     def __init__(
@@ -74,10 +72,9 @@ class CosineEntropy(nn.Module):
         negatives: int = 4,
         hardness: Hardness | None = None,
         scale: float = 10.0,
-        seed: int = 0,
     ):
         super().__init__()
-        self.pairs = PairSource(across, hardness, seed, negatives)
+        self.pairs = PairSource(across, hardness, negatives)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self.threshold = nn.Parameter(torch.tensor(0.0))
 
@@ -132,26 +129,23 @@ class TimeMatching(nn.Module):
 
 
 class PairSource:
-    """Draws the pairs of a batch.
+    """Draws the pairs of a batch by torch's own randomness, which :class:`NetworkTraining` seeds in every step.
 
     Args:
         across: Share of negatives from other clips, 0...1.
         hardness: How negatives come nearer as training goes on, or None.
-        seed: Of the pairs drawn.
         negatives: For each window.
     """
 
-    def __init__(self, across: float, hardness: Hardness | None, seed: int, negatives: int = 1):
+    def __init__(self, across: float, hardness: Hardness | None, negatives: int = 1):
         self.across, self.negatives = across, negatives
         self.hardness = hardness or Hardness(0.0, 0.0)
-        self.generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, video: Tensor, clip: Tensor | None, progress: float) -> Pairs:
         """Pairs for (B, N, D) embeddings."""
         return draw_pairs(
             *video.shape[:2],
             across=self.across,
-            generator=self.generator,
             device=video.device,
             near=self.hardness.near(progress),
             reach=self.hardness.reach,

@@ -89,8 +89,10 @@ def run_rounds(
         Metrics of the last round.
 
     Raises:
-        AvsyncError: The folder's rounds were begun with other settings.
+        AvsyncError: There are no rounds, or the folder's were begun with other settings.
     """
+    if number < 1:
+        raise AvsyncError(f"rounds={number}: expected 1 or more")
     _same(run / "rounds.json", settings)
     before: Path | None = None
     for turn in range(1, number + 1):

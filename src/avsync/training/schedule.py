@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from avsync.errors import AvsyncError
+
 
 def with_schedule(
     module: pl.LightningModule, optimizer: Callable[..., Optimizer], scheduler: Callable[..., Any] | None
@@ -21,11 +23,20 @@ def with_schedule(
         optimizer: From parameters to an optimizer.
         scheduler: From an optimizer and the number of steps of the whole run to a schedule that advances every step,
             or None.
+
+    Raises:
+        AvsyncError: The run has no end.
     """
     chosen = optimizer([p for p in module.parameters() if p.requires_grad])
     if scheduler is None:
         return chosen
-    schedule = scheduler(chosen, total_steps=int(module.trainer.estimated_stepping_batches))
+    steps = module.trainer.estimated_stepping_batches
+    if math.isinf(steps):
+        raise AvsyncError(
+            f"trainer.max_epochs={module.trainer.max_epochs} has no end, and learning rates follow a schedule over the "
+            "whole run; give trainer.max_epochs or trainer.max_steps"
+        )
+    schedule = scheduler(chosen, total_steps=int(steps))
     return {"optimizer": chosen, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

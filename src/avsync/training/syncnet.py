@@ -8,11 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avsync import clock
 from avsync.alignment.distances import distance_matrix
 from avsync.data.pairs import numbered
+from avsync.errors import AvsyncError
 from avsync.evaluation.protocols import SEARCH, OffsetScores
 from avsync.models.syncnet import SyncNet
 from avsync.training.module import NetworkTraining
+
+SHORTEST = 2 * SEARCH + clock.WINDOW_FRAMES
+"""Frames of a segment one of whose windows has its search range in it."""
 
 
 class SyncNetTraining(NetworkTraining):
@@ -26,6 +31,7 @@ class SyncNetTraining(NetworkTraining):
         init_from: A checkpoint that the network starts with, or None.
         init_parts: Parts of the network that start with it, such as ``audio_tower``; none for all.
         freeze: Parts of the network that stay as they are, such as ``video_tower``.
+        seed: Of pairs, vocal tracts and dropout.
     """
 
     def __init__(
@@ -37,10 +43,25 @@ class SyncNetTraining(NetworkTraining):
         init_from: str | None = None,
         init_parts: Sequence[str] = (),
         freeze: Sequence[str] = (),
+        seed: int = 0,
     ):
-        super().__init__(net, optimizer, scheduler, init_from, init_parts, freeze)
+        super().__init__(net, optimizer, scheduler, init_from, init_parts, freeze, seed)
         self.objective = objective
         self.scores = OffsetScores()
+        self.losses: list[tuple[float, int]] = []
+
+    def on_fit_start(self) -> None:
+        """Refuse segments in which validation finds no offset.
+
+        Raises:
+            AvsyncError: They are shorter than one window and the search range on both sides of it.
+        """
+        frames = getattr(self.trainer.datamodule, "segment_frames", SHORTEST)  # type: ignore[attr-defined]
+        if frames < SHORTEST:
+            raise AvsyncError(
+                f"segments of {frames} frames are too short to search ±{SEARCH} frames for a window's sound; give "
+                f"data.segment={clock.seconds(SHORTEST):g} or more"
+            )
 
     def forward(self, batch: dict) -> tuple[Tensor, Tensor]:
         """A batch of segments to (B, N, D) embeddings of both streams."""
@@ -61,7 +82,7 @@ class SyncNetTraining(NetworkTraining):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last epoch's errors."""
-        self.scores = OffsetScores()
+        self.scores, self.losses = OffsetScores(), []
 
     def validation_step(self, batch: dict, index: int) -> Tensor:
         """Loss, and the offset of every window whose search range stays in its segment.
@@ -70,7 +91,7 @@ class SyncNetTraining(NetworkTraining):
             (B, N, 31) distances to candidates -15...+15.
         """
         video, audio = self(batch)
-        self.log("val/loss", self._loss(video, audio, batch), batch_size=len(video), sync_dist=True)
+        self.losses.append((float(self._loss(video, audio, batch)), len(video)))
         compared = zip(self.net.centred(video), self.net.centred(audio), strict=True)
         matrices = [distance_matrix(*clip, SEARCH).cpu() for clip in compared]
         for distances, speech in zip(matrices, batch["speech"].cpu(), strict=True):
@@ -78,8 +99,20 @@ class SyncNetTraining(NetworkTraining):
         return torch.stack(matrices)
 
     def on_validation_epoch_end(self) -> None:
-        """Log accuracy on runs of speech."""
+        """Log the mean loss and the accuracy on all devices' runs of speech, the same on every device.
+
+        Raises:
+            AvsyncError: There are no such runs.
+        """
+        losses, shares = self.gathered(self.losses), self.gathered([self.scores.joined()])
+        self.scores.clips = [share for share in shares if share]
         scores = self.scores.compute()
+        if "offset_acc/k5" not in scores:
+            raise AvsyncError(
+                f"none of the {sum(size for _, size in losses)} segments of validation holds speech whose offset can "
+                "be told; give a data.val that speaks, in clips longer than data.segment"
+            )
+        self.log("val/loss", sum(loss * size for loss, size in losses) / sum(size for _, size in losses))
         for frames in (5, 15):
-            value = scores.get(f"offset_acc/k{frames}", 0.0)
-            self.log(f"val/offset_acc_k{frames}", value, prog_bar=True, sync_dist=True)
+            if f"offset_acc/k{frames}" in scores:  # longer runs leave their search range sooner
+                self.log(f"val/offset_acc_k{frames}", scores[f"offset_acc/k{frames}"], prog_bar=True)
