@@ -32,7 +32,7 @@ from avsync.alignment.chance import Chance
 from avsync.data.shards import Clip, read_clips
 from avsync.data.verdicts import moved
 from avsync.evaluation.calibration import answers, fit_chance
-from avsync.evaluation.offsets import measure_clip, shift_of
+from avsync.evaluation.offsets import measure_clip
 from avsync.evaluation.protocols import best_threshold, pair_distances
 from avsync.models.checkpoints import calibrate
 from common import origin
@@ -41,6 +41,8 @@ from people import written
 
 REPEATED = 16
 """How often each stranger's clip is in the training set: five are a fourteenth of an epoch of 1020 others."""
+SHIFTS = (-10, -5, 0, 5, 10)
+"""Frames by which each clip that calibrates is shifted in turn: ten clips at one shift each leave the fit to chance."""
 SHORTEST = 50
 """Frames that a clip of OTHERS has at least after it was moved."""
 
@@ -89,7 +91,7 @@ def net_of(run: Path) -> Any:
 
 def fitted(unseen: list[tuple[Any, Clip]], seed: int) -> dict[str, Any]:
     """The calibration by the answers of networks on people they did not see."""
-    measured = [measure_clip(net, clip, shift_of(clip.key, 0)) for net, clip in unseen]
+    measured = [measure_clip(net, clip, shift) for net, clip in unseen for shift in SHIFTS]
     draw = torch.Generator().manual_seed(seed)
     pairs = [pair_distances(one.distances, one.true, draw) for one in measured]
     threshold = best_threshold(*(torch.cat(side) for side in zip(*pairs, strict=True)))
