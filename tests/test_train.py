@@ -3,8 +3,9 @@ import json
 import pytest
 import torch
 
-from avsync.evaluation.runs import collect, newest_checkpoint
+from avsync.evaluation.runs import collect
 from avsync.models import checkpoints
+from avsync.models.shipped import newest_checkpoint
 from conftest import run_python
 
 NARROW = ("widths=[8,16,16,16,16]", "full=[64]")

@@ -22,9 +22,8 @@ from avsync.alignment.measure import FileResult, measure
 from avsync.alignment.speakers import Speakers
 from avsync.alignment.speakers import speakers as tell_speakers
 from avsync.evaluation.file_page import Report, write_file_page
-from avsync.evaluation.runs import default_checkpoint
 from avsync.evaluation.score import Score, score_file
-from avsync.models.shipped import Measurer, load_measurer
+from avsync.models.shipped import Measurer, default_checkpoint, load_measurer
 
 Crop = Literal["face", "none"]
 """``face`` finds, follows and crops faces; ``none`` takes the picture as a face crop."""

@@ -177,10 +177,10 @@ def _unsure(row: dict[str, Any]) -> bool:
 def _advise(checkpoint: str) -> None:
     """What to do about undecided answers of a network that knows little but drawn faces."""
     from avsync import models
-    from avsync.evaluation.runs import SHIPPED
+    from avsync.models.shipped import DEFAULT
 
-    if SHIPPED in models.names() and checkpoint not in models.names():
-        print(f"undecided by {checkpoint}: try --checkpoint {SHIPPED}")
+    if DEFAULT in models.names() and checkpoint not in models.names():
+        print(f"undecided by {checkpoint}: try --checkpoint {DEFAULT}")
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:

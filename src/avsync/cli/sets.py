@@ -76,14 +76,13 @@ def _verify(options: argparse.Namespace) -> int:
 def _filter(options: argparse.Namespace) -> int:
     from avsync.alignment.filter import Filter
     from avsync.alignment.verdicts import summary
-    from avsync.evaluation.runs import default_checkpoint
     from avsync.evaluation.verdict_page import write_verdict_page
     from avsync.models import shipped
 
     out = Path(options.out)
     for path in filter(None, (options.out, options.report)):
         require_folder(path)
-    checkpoint = shipped.find(options.checkpoint or default_checkpoint())
+    checkpoint = shipped.find(options.checkpoint or shipped.default_checkpoint())
     devices = tuple(options.devices) if options.devices else None
     judge = Filter(options.search, options.correct, options.workers, devices)
     judged = judge(options.folders, checkpoint, out.with_suffix(".scores"))

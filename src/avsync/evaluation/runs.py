@@ -1,4 +1,4 @@
-"""What runs left behind: the newest checkpoint, and the runs of a folder as one table."""
+"""What runs left behind: the runs of a folder as one table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from avsync import models
 from avsync.errors import AvsyncError
 from avsync.media.atomic import whole_file
 
@@ -28,44 +27,6 @@ SHOWN = (
     "test/events/segment_f1",
 )
 """Columns of the table, those that any run has; runs are in the order of the first that they have."""
-
-
-SHIPPED = "syncnet"
-"""What measures where nothing was trained."""
-
-
-def default_checkpoint(runs: Path = Path("runs")) -> str:
-    """The newest run's checkpoint, or the name of the one that ships where there are no runs.
-
-    Raises:
-        AvsyncError: There is neither.
-    """
-    try:
-        return str(newest_checkpoint(runs))
-    except AvsyncError:
-        if SHIPPED in models.names():
-            return SHIPPED
-        raise
-
-
-def newest_checkpoint(runs: Path = Path("runs")) -> Path:
-    """``best.ckpt`` of the SyncNet run that wrote one last: what measures offsets.
-
-    Raises:
-        AvsyncError: There is none.
-    """
-    found = [path for path in runs.rglob("best.ckpt") if path.parent.name == "checkpoints" and _is_syncnet(path)]
-    if not found:
-        raise AvsyncError(
-            f"no checkpoint in {runs.resolve()}; train one with `make train` or name one with --checkpoint"
-        )
-    return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def _is_syncnet(checkpoint: Path) -> bool:
-    """Told by the run's config, since reading checkpoints takes long; one without a config may be one."""
-    config = checkpoint.parent.parent / "config.yaml"
-    return not config.is_file() or "avsync.models.syncnet.SyncNet" in config.read_text(encoding="utf-8")
 
 
 def collect(folder: Path) -> list[dict[str, Any]]:

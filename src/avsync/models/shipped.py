@@ -17,12 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avsync import models
+from avsync.errors import AvsyncError
 from avsync.models import checkpoints
 from avsync.models.checkpoints import CheckpointError
 from avsync.models.syncnet import SyncNet
 
 if TYPE_CHECKING:
     from avsync.models.cav_mae import CavMae
+
+DEFAULT = "syncnet"
+"""What measures where nothing was trained."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,40 @@ def load(name: str | Path, revision: str | None = None) -> Loaded:
     card = path.parent / models.CARD
     text = card.read_text(encoding="utf-8") if path.name == models.WEIGHTS and card.is_file() else ""
     return Loaded(*checkpoints.load(path), f"{name}@{revision}" if revision else str(name), text)
+
+
+def default_checkpoint(runs: Path = Path("runs")) -> str:
+    """The newest run's checkpoint, or the name of the one that ships where there are no runs.
+
+    Raises:
+        AvsyncError: There is neither.
+    """
+    try:
+        return str(newest_checkpoint(runs))
+    except AvsyncError:
+        if DEFAULT in models.names():
+            return DEFAULT
+        raise
+
+
+def newest_checkpoint(runs: Path = Path("runs")) -> Path:
+    """``best.ckpt`` of the SyncNet run that wrote one last: what measures offsets.
+
+    Raises:
+        AvsyncError: There is none.
+    """
+    found = [path for path in runs.rglob("best.ckpt") if path.parent.name == "checkpoints" and _is_syncnet(path)]
+    if not found:
+        raise AvsyncError(
+            f"no checkpoint in {runs.resolve()}; train one with `make train` or name one with --checkpoint"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def _is_syncnet(checkpoint: Path) -> bool:
+    """Told by the run's config, since reading checkpoints takes long; one without a config may be one."""
+    config = checkpoint.parent.parent / "config.yaml"
+    return not config.is_file() or "avsync.models.syncnet.SyncNet" in config.read_text(encoding="utf-8")
 
 
 def find(name: str | Path, revision: str | None = None) -> Path:
