@@ -165,7 +165,7 @@ def _page(rows: list[Row], options: argparse.Namespace) -> str:
     lines = [
         "# Drift of real talk, joined to minutes",
         "",
-        f"{origin()}. The script tells the question.",
+        f"{origin()}. The script's docstring states the question.",
         f"{len(rows)} files of {options.seconds:.0f} s, measured in {took:.0f} s each.",
         "",
         "| sound moved by | files | kind named right | ppm, median | error stated | within 10 % | without own drift |",

@@ -123,7 +123,7 @@ def page(options: argparse.Namespace, nets: list[Any], halves: list[list[Clip]],
     return "\n".join([
         "# One sentence of each of ten people more",
         "",
-        f"{origin()}, {options.steps} steps each. The script tells the question.",
+        f"{origin()}, {options.steps} steps each. The script's docstring states the question.",
         "",
         "Shares of answers within a frame from 5 and from 15 frames of speech, and how many whole clips.",
         "",

@@ -126,7 +126,7 @@ def _page(rows: list[dict]) -> str:
     lines = [
         "# Shifted by known amounts, measured, fixed",
         "",
-        f"{origin()}. The script tells the question.",
+        f"{origin()}. The script's docstring states the question.",
         f"Shifts: {', '.join(f'{ms:+d}' for ms in SHIFTS)} ms.",
         "",
         "| copies | n | right within ±1 frame | decided | right, of the decided | written | 0 within half a frame |",

@@ -174,7 +174,7 @@ def page(options: argparse.Namespace, lines: list[str], strangers: list[Clip], o
         "# Who is trained on, and what that gives on strangers",
         "",
         f"{origin()}, seed {options.seed}, "
-        f"{options.steps} steps each. The script tells the question.",
+        f"{options.steps} steps each. The script's docstring states the question.",
         "",
         "Shares of answers within a frame from 5 and from 15 frames of speech, and how many whole clips.",
         f"{len(strangers)} strangers of one clip; {len(others)} clips of others, against the offset that the "

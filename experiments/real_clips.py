@@ -128,7 +128,7 @@ def _page(rows: dict[str, list[dict]], options: argparse.Namespace) -> str:
     lines = [
         "# Real clips, shifted by known amounts",
         "",
-        f"{origin()}. The script tells the question.",
+        f"{origin()}. The script's docstring states the question.",
         f"Shifts: {', '.join(f'{1000 * s:+.0f} ms' for s in SHIFTS)}, by timestamps, in MKV.",
         "",
         "Followed: the answer moved as the sound did, within ±1 frame. Decided: by the checkpoint's calibration",

@@ -79,7 +79,7 @@ def page(options: argparse.Namespace, truth: Truth) -> str:
         "",
         f"{origin()}, seed {options.seed}. "
         f"{len(truth)} training clips, {damaged} of them damaged; {clips(options.prepared / 'test')} clean test clips "
-        "of other people. The script tells the question.",
+        "of other people. The script's docstring states the question.",
         "",
         *finding([read_table(folder / "verdicts.parquet")[0] for folder in rounds], truth),
         "",

@@ -96,7 +96,7 @@ def page(options: argparse.Namespace) -> str:
     return "\n".join([
         "# CAV-MAE Sync's parts on drawn events",
         "",
-        f"{origin()}. The script tells the question.",
+        f"{origin()}. The script's docstring states the question.",
         "",
         "100 unseen clips. Mean over seeds, and in brackets the lowest and the highest. Own offset: the sound of the "
         "whole clip, moved by up to a quarter of its pictures, is likest where it was; chance is 1 in 9.",

@@ -21,7 +21,7 @@ STATUS = """exit status:
   0    done; watch: the source ended; or the reader of the lines closed the pipe
   1    verify found damage
   2    at least one input could not be used: one line each on stderr, the others go on
-  3    otherwise: fix wrote nothing for a file, whose answer is undecided or cannot be repaired
+  3    otherwise: fix wrote nothing for at least one file: undecided, or cannot be repaired
   130  Ctrl-C
 """
 
