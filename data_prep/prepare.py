@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
 
 
 def read(arguments: list[str]) -> dict[str, Any]:
-    """What was given by name: text as it was typed, numbers as numbers; nothing for ``name=``.
+    """What was given by name: text as it was typed, numbers as numbers; nothing for ``name=`` and ``name=null``.
 
     Raises:
         AvsyncError: An argument is none, is missing, or is not of its kind.
@@ -79,7 +79,7 @@ def read(arguments: list[str]) -> dict[str, Any]:
         name, equals, text = argument.partition("=")
         if not equals or name not in NAMES:
             raise AvsyncError(f"{argument} is no argument; expected {USAGE}, or --help for their names")
-        if text:
+        if text not in ("", "null"):
             given[name] = value(name, text, KINDS.get(name, str))
     if missing := {"source", "out"} - set(given):
         raise AvsyncError(f"{' and '.join(sorted(missing))} missing; expected {USAGE}, or --help for more")

@@ -202,7 +202,7 @@ def test_a_number_out_of_its_limits_is_told_with_them(arguments, words, capsys):
 
 def test_what_runs_and_export_cannot_read_or_write_is_one_line(mouth_run, tmp_path, capsys):
     assert cli.main(["runs", str(mouth_run.parent), "--csv", str(tmp_path / "nowhere" / "table.csv")]) == 2
-    assert "is no folder" in capsys.readouterr().err
+    assert "table.csv: cannot be written" in capsys.readouterr().err
     (tmp_path / "card.md").write_bytes(b"caf\xe9")
     given = ["export", str(mouth_run / "checkpoints" / "best.ckpt"), str(tmp_path / "out"), "--card"]
     for card in ("card.md", "nowhere.md"):

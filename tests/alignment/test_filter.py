@@ -218,7 +218,8 @@ def test_errors_come_before_work(dirty, tmp_path):
 
 def test_whole_frames_are_refused_before_work(checkpoint, tmp_path):
     clip = draw_mouth(1, 1.0)
-    write_shards([encoded(replace(clip, meta=clip.meta | {"crop": "frame"}))], tmp_path / "set")
+    wide = replace(clip, frames=clip.frames[:, :64], meta=clip.meta | {"crop": "frame"})
+    write_shards([encoded(wide)], tmp_path / "set")
     with pytest.raises(ShardError, match="holds whole frames"):
         JUDGE(tmp_path / "set", checkpoint, tmp_path / "scores")
 

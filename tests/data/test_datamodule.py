@@ -104,6 +104,10 @@ def test_a_device_whose_clips_of_validation_are_all_too_short_is_refused(tmp_pat
 @pytest.mark.parametrize("stage", ["train", "val"])
 def test_whole_frames_are_no_faces(tmp_path, stage):
     clip = draw_mouth(0, 2.0)
-    write_shards([encoded(replace(clip, meta=clip.meta | {"crop": "frame"}))], tmp_path)
+    told = clip.meta | {"crop": "frame"}
+    write_shards([encoded(replace(clip, frames=clip.frames[:, :64], meta=told))], tmp_path)
     with pytest.raises(ShardError, match="holds whole frames.*crop=face"):
         getattr(module(tmp_path, batch_size=1), f"{stage}_dataloader")()
+    write_shards([encoded(replace(clip, meta=told))], tmp_path)  # videos that are faces already, cut out by others
+    batch = next(iter(getattr(module(tmp_path, batch_size=1), f"{stage}_dataloader")()))
+    assert batch["frames"].shape[2:] == (96, 96, 3)

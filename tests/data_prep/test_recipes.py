@@ -285,12 +285,13 @@ def test_videos_are_files_that_are_not_hidden(tmp_path):
 
 def test_videos_in_linked_folders_are_found_and_no_link_is_followed_for_ever(tmp_path):
     draw(tmp_path / "disk", "a.mp4", "deep/b.mp4")
-    draw(tmp_path / "in", "c.mp4")
+    draw(tmp_path / "in", "c.mp4", "sub/d.mp4")
     (tmp_path / "in" / "linked").symlink_to(tmp_path / "disk")
     (tmp_path / "in" / "linked.mp4").symlink_to(tmp_path / "disk" / "a.mp4")
+    (tmp_path / "in" / "again").symlink_to("sub")  # found by its own name
     (tmp_path / "in" / "gone").symlink_to(tmp_path / "nowhere")
     (tmp_path / "disk" / "deep" / "up").symlink_to(tmp_path / "disk")
     (tmp_path / "disk" / "deep" / "out").symlink_to(tmp_path / "in")
     (tmp_path / "disk" / "deep" / "self").symlink_to("self")
     found = [path.relative_to(tmp_path / "in").as_posix() for path in videos(tmp_path / "in")]
-    assert found == ["c.mp4", "linked/a.mp4", "linked/deep/b.mp4", "linked.mp4"]
+    assert found == ["c.mp4", "linked/a.mp4", "linked/deep/b.mp4", "linked.mp4", "sub/d.mp4"]

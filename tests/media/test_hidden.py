@@ -11,7 +11,7 @@ from flash_click import draw_as_cameras_do, lag
 import avsync
 from avsync.alignment.fix import fix
 from avsync.errors import MediaError
-from avsync.media.hidden import hidden_pictures
+from avsync.media.hidden import Hidden, hidden_pictures
 from avsync.media.placement import Stretch
 from avsync.media.probe import probe
 from avsync.media.remux import shift_audio
@@ -68,7 +68,10 @@ def packets(path: Path, kind: str) -> list[tuple[float, bool]]:
 @pytest.mark.parametrize("groups", [ALONE, GROUPS], ids=["alone", "reordered"])
 def test_pictures_that_are_needed_stay_hidden(tmp_path, groups, suffix, how, by):
     source, target = trimmed(tmp_path, 0.52, **groups), tmp_path / f"out{suffix}"
-    assert hidden_pictures(source, target) == {0: None} and sum(hidden for _, hidden in packets(source, "video")) > 2
+    assert (
+        hidden_pictures(source, target) == Hidden(0, True, None)
+        and sum(hidden for _, hidden in packets(source, "video")) > 2
+    )
     HOW[how](source, target, by)
     assert np.array_equal(pictures(target), pictures(source))
     assert len(packets(target, "video")) == len(packets(source, "video"))
@@ -95,7 +98,7 @@ def test_pictures_that_nobody_needs_are_left_behind(tmp_path, suffix, how, by):
     source = trimmed(tmp_path, 0.39, **ALONE) if suffix == ".ts" else trimmed(tmp_path, None, **GROUPS)
     target = tmp_path / f"out{suffix}"
     assert any(hidden for _, hidden in packets(source, "video"))
-    assert None not in hidden_pictures(source, target).values()
+    assert not hidden_pictures(source, target).needed
     HOW[how](source, target, by)
     assert np.array_equal(pictures(target), pictures(source))
     assert len(packets(target, "video")) == len(pictures(source))
@@ -176,7 +179,7 @@ def test_what_is_measured_of_a_trimmed_talker_is_undone(tmp_path):
     (talker,) = tiny_talkers(tmp_path, 1, 6.0, seed=11)
     shift_audio(talker, tmp_path / "late.mp4", 0.2)
     source, target = trim(tmp_path / "late.mp4", tmp_path / "in.mp4", 1.52), tmp_path / "out.mp4"
-    assert hidden_pictures(source, target) == {0: None}
+    assert hidden_pictures(source, target) == Hidden(0, True, None)
     done = avsync.fix(source, target, "syncnet")
     assert done.action == "shifted" and done.found.offset == pytest.approx(-0.2, abs=0.02), done.why
     assert avsync.offset(target, "syncnet").estimate.offset == pytest.approx(0, abs=0.02)

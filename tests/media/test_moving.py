@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from flash_click import draw, draw_as_cameras_do, lag
 
 from avsync.errors import MediaError
@@ -313,6 +314,29 @@ def test_pictures_whose_decoder_is_no_encoder_are_copied(tmp_path, suffix):
     assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
     rewrite_audio(source, target, [Stretch(0, 0.2)])
     assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.011)
+
+
+def cover(written):
+    stream = written.add_stream("mjpeg", rate=1)
+    stream.width = stream.height = 64
+    stream.pix_fmt, stream.disposition = "yuvj420p", Disposition.attached_pic
+    frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 200, np.uint8), format="rgb24").reformat(format="yuvj420p")
+    return [*stream.encode(frame), *stream.encode(None)]
+
+
+@pytest.mark.parametrize(
+    "how", [shift_audio, lambda *given: rewrite_audio(*given[:2], [Stretch(0, given[2])]).left_out]
+)
+@pytest.mark.parametrize(("suffix", "held"), [(".mp4", True), (".mov", False), (".mkv", True), (".ts", False)])
+def test_the_picture_of_the_cover_survives_or_is_told(tmp_path, suffix, held, how):
+    draw_as_cameras_do(tmp_path / "plain.mp4", "libx264", "aac", options={"bf": "2"})
+    source, target = altered(tmp_path / "plain.mp4", tmp_path / "in.mp4", further=cover), tmp_path / f"out{suffix}"
+    with av.open(str(source)) as given:
+        assert [bool(stream.disposition & Disposition.attached_pic) for stream in given.streams.video] == [False, True]
+    left_out = how(source, target, 0.2)
+    assert lag(target) - lag(source) == pytest.approx(0.2, abs=0.025)
+    with av.open(str(target)) as container:
+        assert len(container.streams.video) == 1 + held and len(left_out) == 1 - held
 
 
 def test_pixels_that_only_the_container_calls_oblong_stay_so(tmp_path):

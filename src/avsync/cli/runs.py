@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from avsync.media.atomic import require_folder
-
 
 def add(verbs: Any) -> None:
     """The verb's arguments."""
@@ -20,8 +18,6 @@ def add(verbs: Any) -> None:
 def _runs(options: argparse.Namespace) -> int:
     from avsync.evaluation.runs import collect, print_runs, write_csv
 
-    if options.csv:
-        require_folder(options.csv)
     rows = collect(Path(options.folder))
     print_runs(rows)
     if options.csv:

@@ -9,6 +9,7 @@ side, the same each time. Measuring whole clips is the evaluation's business, wh
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -95,7 +96,7 @@ class ClipsDataModule(ShardsDataModule):
         done = self.begun // batches
         shards = Shards(self.train)
         require_faces(self.train)
-        require_length(shards, shards.urls, self.segment_frames, verdicts)
+        require_length(shards.urls, self.segment_frames, verdicts)
         stages = [
             ShuffledShards(shards.urls, self.seed, done),
             shards,
@@ -112,7 +113,7 @@ class ClipsDataModule(ShardsDataModule):
         first = each_once(shards.urls, devices)
         require_faces([self.val])
         for rank in range(devices):
-            require_length(shards, shards.urls[rank::devices], self.segment_frames)
+            require_length(shards.urls[rank::devices], self.segment_frames)
         stages = [
             *first,
             shards,
@@ -123,12 +124,11 @@ class ClipsDataModule(ShardsDataModule):
         return loader(stages, min(self.workers, 1))
 
 
-def require_length(shards: Shards, urls: list[str], length: int, verdicts: Verdicts | None = None) -> None:
+def require_length(urls: list[str], length: int, verdicts: Verdicts | None = None) -> None:
     """Before the first step: is there a clip to cut a segment from? Mostly the first one is.
 
     Args:
-        shards: That are looked at.
-        urls: Which of them.
+        urls: Paths of shards, those of a device.
         length: Frames of a segment.
         verdicts: That leave clips out or make them shorter.
 
@@ -136,7 +136,9 @@ def require_length(shards: Shards, urls: list[str], length: int, verdicts: Verdi
         ShardError: There is none. Training would wait for it for ever, and so would another device in validation.
     """
     longest = 0
-    for sample in shards({"url": url} for url in urls):
+    # in an order of chance: short clips of one source lie side by side; what is read here is compared when it is used
+    opened = ({"url": url} for url in random.Random(0).sample(urls, len(urls)))
+    for sample in wds.tarfile_to_samples()(opened):
         if verdicts and sample["__key__"] in verdicts.dropped:
             continue
         move = verdicts.moves.get(sample["__key__"], 0) if verdicts else 0
@@ -144,8 +146,9 @@ def require_length(shards: Shards, urls: list[str], length: int, verdicts: Verdi
         if longest >= length:
             return
     raise ShardError(
-        f"{Path(urls[0]).parent}: no clip lasts data.segment={clock.seconds(length):g} s, the longest "
-        f"{clock.seconds(longest):g} s; lower data.segment or prepare longer clips"
+        f"{Path(urls[0]).parent}: of {len(urls)} shards for a device no clip lasts "
+        f"data.segment={clock.seconds(length):g} s, the longest {clock.seconds(longest):g} s; lower data.segment or "
+        "prepare longer clips"
     )
 
 

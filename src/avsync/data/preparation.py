@@ -42,8 +42,9 @@ from avsync.media.atomic import alone, whole_file
 _PARTIAL = (".shards.*", ".summary.*", ".failures.*")
 """What a killed run leaves half written."""
 
-_OURS = re.compile(r"\..*|summary\.json|.+-([0-9a-f]{6}){1,2}\.(json|tar)")
-"""Names in the folder of a stage."""
+_OURS = re.compile(r"summary\.json|index\.json|[0-9]{6}\.tar|.+-([0-9a-f]{6}){1,2}\.(json|tar)")
+_NOBODYS = re.compile(r"\..*|@.*|desktop\.ini|Thumbs\.db", re.IGNORECASE)
+"""Names in the folders that preparation replaces and removes: its own, and what systems leave anywhere."""
 
 _INNER = ("fingerprint", "dropped", "interval")
 
@@ -97,8 +98,8 @@ def prepare(  # noqa: PLR0913  each an argument of data_prep/prepare.py
     with passing(out):
         out.mkdir(parents=True, exist_ok=True)
         with alone(out):
-            _require_ours(out)
             if not _is_done(account(out, until), until, state):
+                _require_ours(out)
                 _make(jobs, out, state, (engine, workers or os.cpu_count() or 1, progress))
             if until == "shards" and not keep:
                 _remove_work(out / "work")
@@ -116,23 +117,23 @@ def _require_ours(out: Path) -> None:
     Raises:
         AvsyncError: Something there is not of a preparation.
     """
-    work, shards, summary = out / "work", out / "shards", out / "summary.json"
-    if work.exists() and (not work.is_dir() or any(map(_is_foreign, work.iterdir()))):
-        foreign = work
-    elif shards.exists() and "shards" not in _read(shards / "index.json"):
-        foreign = shards
-    elif summary.exists() and "state" not in _read(summary):
+    summary = out / "summary.json"
+    folders = [out / "shards", *(out / "work" / stage for stage in STAGES)]
+    foreign = next(filter(_is_foreign, folders), None)
+    if foreign is None and summary.exists() and "state" not in _read(summary):
         foreign = summary
-    else:
-        return
-    raise AvsyncError(f"{foreign} is not of a preparation, which would replace it; give another out=, or move it away")
+    if foreign is not None:
+        raise AvsyncError(
+            f"{foreign} is not of a preparation, which would replace it; give another out=, or move it away"
+        )
 
 
-def _is_foreign(path: Path) -> bool:
-    """True of what is in ``work`` and not a folder of a stage with nothing but its files."""
-    if path.name not in STAGES or not path.is_dir():
-        return not path.name.startswith(".")
-    return not all(_OURS.fullmatch(file.name) for file in path.iterdir())
+def _is_foreign(folder: Path) -> bool:
+    """True of what is no folder, or holds other files than a preparation's."""
+    if not folder.is_dir():
+        return folder.exists()
+    names = (file.name for file in folder.iterdir())
+    return not all(_OURS.fullmatch(name) or _NOBODYS.fullmatch(name) for name in names)
 
 
 def _read(path: Path) -> dict[str, Any]:

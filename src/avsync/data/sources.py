@@ -51,22 +51,24 @@ class Source:
 
 
 def videos(folder: Path) -> list[Path]:
-    """Every video below ``folder``, sorted, also in folders that are linked there.
+    """Every video below ``folder``, sorted, also in folders elsewhere that are linked there.
 
     Hidden files are none (``._x.mp4`` is a by-product of macOS).
     """
     files: list[Path] = []
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not _leads_back(os.path.join(place, name))]
+        folders[:] = [name for name in folders if not _is_seen(os.path.join(place, name), folder)]
         files += [Path(place, name) for name in names if not name.startswith(".")]
     return sorted(path for path in files if path.suffix.lower() in SUFFIXES and os.path.isfile(path))
 
 
-def _leads_back(folder: str) -> bool:
-    """True of a link to a folder that it lies in: it would be followed for ever."""
-    return os.path.islink(folder) and any(
-        os.path.samefile(folder, above) for above in Path(os.path.abspath(folder)).parents
-    )
+def _is_seen(link: str, root: Path) -> bool:
+    """True of a link to a folder below ``root``, which is looked into by its own name, and to one that it lies in."""
+    if not os.path.islink(link):
+        return False
+    target, top = Path(os.path.realpath(link)), Path(os.path.realpath(root))
+    above = Path(os.path.abspath(link)).parents
+    return top in (target, *target.parents) or any(os.path.samefile(target, other) for other in above)
 
 
 def unique(sources: Iterable[Source]) -> Iterator[Source]:

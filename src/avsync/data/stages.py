@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.error import FFmpegError
 
 from avsync import clock
 from avsync.data.clips import Settings, Stretch, stretches
@@ -36,12 +35,12 @@ from avsync.media.read import read_frames
 from avsync.media.sound import Sound
 from avsync.media.watchdog import watchdog
 
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-"""Errors that room, memory or other settings of the machine put right."""
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
+"""Errors that room or other settings of the machine put right; memory that runs out is mostly the file's doing."""
 
 
 class RoomError(AvsyncError):
-    """Room, memory or open files ran out: no verdict on any source, and all goes on when that is put right."""
+    """Room or open files ran out: no verdict on any source, and all goes on when that is put right."""
 
 
 def prepare_source(job: Job) -> Row:
@@ -91,7 +90,7 @@ def passing(out: Path, where: str = "") -> Iterator[None]:
         where: What was at work, to be said.
 
     Raises:
-        RoomError: Room, memory or open files ran out inside.
+        RoomError: Room or open files ran out inside.
     """
     try:
         yield
@@ -104,9 +103,6 @@ def passing(out: Path, where: str = "") -> Iterator[None]:
 def _passes(error: BaseException | None) -> str | None:
     """What an error says of the machine, or of what it comes from, rather than of a file; None if nothing."""
     while error is not None:
-        # FFmpeg lacks memory when a damaged header asks for too much
-        if isinstance(error, MemoryError) and not isinstance(error, FFmpegError):
-            return "out of memory"
         if isinstance(error, OSError) and error.errno in _PASSING:
             return error.strerror or os.strerror(error.errno)
         error = error.__cause__ or error.__context__

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from avsync import clock
-from avsync.data.shards import ShardError, Shards, decode_sample, matches_index, read_index
+from avsync.data.shards import ShardError, Shards, decode_frames, decode_sample, matches_index, read_index
 from avsync.errors import AvsyncError
 
 MEMBERS = frozenset({"mp4", "flac", "json"})
@@ -63,12 +65,13 @@ def require_faces(folders: Iterable[str | Path]) -> None:
     """Before hours of work: a SyncNet looks at faces. Clips that do not say what they show pass.
 
     Raises:
-        ShardError: A folder holds whole frames, as its first clip tells.
+        ShardError: A folder holds whole frames, as its first clip tells; square ones may be faces cut out before.
     """
     for folder in folders:
         shards = Shards([folder])
         first = next(shards.samples(shards.urls[0]))
-        if json.loads(first["json"]).get("crop") == "frame":
+        _, height, width, _ = decode_frames(first["mp4"], np.zeros(1, int)).shape
+        if json.loads(first["json"]).get("crop") == "frame" and height != width:
             raise ShardError(
                 f"{folder} holds whole frames, and a SyncNet looks at faces; prepare it with crop=face into another "
                 "folder, or give data=scenes model=cav_mae_sync"

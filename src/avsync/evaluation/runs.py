@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from avsync.errors import AvsyncError
-from avsync.media.atomic import whole_file
 
 SHOWN = (
     "test/offset_acc/k5",
@@ -57,9 +56,16 @@ def print_runs(rows: list[dict[str, Any]]) -> None:
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
-    """Every column of every run."""
+    """Every column of every run.
+
+    Raises:
+        AvsyncError: The file cannot be written.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, names, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    try:
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, names, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise AvsyncError(f"{path}: cannot be written ({error.strerror}); give another file") from error

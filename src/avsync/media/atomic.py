@@ -122,7 +122,8 @@ def reading(path: Path) -> Iterator[None]:
 def is_read(path: Path) -> bool:
     """True while any process, this one too, is :func:`reading`."""
     try:
-        with path.open("r+b") as file:  # some network file systems lock only what may be written
+        # some network file systems lock only what may be written
+        with path.open("r+b" if os.access(path, os.W_OK) else "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -13,6 +13,7 @@ from typing import Any
 import av
 import av.error
 from av.container import InputContainer, OutputContainer
+from av.stream import Disposition
 
 from avsync.errors import MediaError
 from avsync.media.probe import MediaInfo
@@ -22,6 +23,10 @@ Progress = Callable[[float], None]
 """Told the share that is done, 0...1."""
 
 MP4 = {".mp4", ".mov", ".m4v"}
+EDITED = MP4 | {".3gp", ".3g2", ".f4v"}
+"""What hides whatever lies before 0, by an edit list."""
+COVERED = {".mp4", ".m4v", ".mkv"}
+"""What holds a picture of the cover as such."""
 TRANSPORT = {".ts", ".m2ts", ".mts", ".m2t"}
 """MPEG-2 transport streams, by whatever name cameras and broadcasters give them."""
 
@@ -100,6 +105,7 @@ class Copies:
         self._bared: dict[int, int] = {}  # the earliest that was hidden and is no more
         written.metadata.update(given.metadata)
         needed = [pick(given, "video"), pick(given, "audio")]
+        self._picture = needed[0]
         for stream in given.streams:
             if _is_chapters(stream, given) or _is_timecode(stream, suffix) or taken(stream):
                 continue
@@ -149,9 +155,9 @@ class Copies:
             packet.dts = self._untold.get(index, 0)  # program streams give a time to only some packets
         self._untold[index] = (packet.pts if packet.dts is None else packet.dts) + (packet.duration or 0)
         move(packet, self._delay(packet.stream.type), self._last.get(index))
-        if packet.stream.type == "video":
+        if packet.stream == self._picture:
             self._require_hidden(packet, index)
-        elif packet.stream.type != "audio":  # a word that began before the first picture
+        elif packet.stream.type not in ("video", "audio"):  # a word that began before the first picture
             packet.pts, packet.dts = max(packet.pts, 0), max(packet.dts, 0)
         self._last[index] = packet.dts
         packet.stream = self._copies[index]
@@ -165,7 +171,7 @@ class Copies:
         """
         if not packet.is_discard:
             self._latest[index] = max(packet.pts, self._latest.get(index, packet.pts))
-        elif packet.pts >= 0 or self._suffix not in MP4:
+        elif packet.pts >= 0 or self._suffix not in EDITED:
             self._bared[index] = min(packet.pts, self._bared.get(index, packet.pts))
         if self._bared.get(index, math.inf) <= self._latest.get(index, -math.inf):
             raise MediaError(
@@ -243,13 +249,16 @@ def _fourcc(stream: Any, suffix: str) -> str:
         return ""
     if format_of(suffix) not in stream.container.format.name.split(","):
         # Apple's players take HEVC by this name alone, and its parameters have to be in the header
-        apart = context.name == "hevc" and (context.extradata or b"")[:1] == b"\1"
+        extradata = context.extradata or b""
+        apart = context.name == "hevc" and extradata[:1] == b"\1" and any(extradata[22:23])
         fourcc = "hvc1" if apart and suffix in MP4 else ""
     return fourcc if fourcc.strip("\0") and _held(stream, suffix, fourcc) else ""
 
 
 def _held(stream: Any, suffix: str, fourcc: str = "") -> bool:
     """Whether a container takes a stream: it is asked, by writing a header of nothing else."""
+    if stream.disposition & Disposition.attached_pic and suffix not in COVERED:
+        return False
     for beside in _beside(stream):
         try:
             with av.open(io.BytesIO(), "w", format=format_of(suffix)) as container:

@@ -7,55 +7,69 @@ before it, because those that are shown need them. A copy has to hide them as we
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from avsync.errors import MediaError
-from avsync.media.copies import MP4, TRANSPORT
-from avsync.media.source import open_media, packets
+from avsync.media.copies import EDITED, TRANSPORT
+from avsync.media.source import open_media, packets, pick
 
 
-def hidden_pictures(source: str | Path, target: str | Path) -> dict[int, int | None]:
-    """Which video streams of ``source`` begin with hidden pictures.
+@dataclass(frozen=True)
+class Hidden:
+    """What the first picture stream of a file hides before its first picture.
 
-    Returns:
-        By index of the stream the time of its first shown picture, in its ticks, if what is shown can be decoded
-        without what is hidden; None if it cannot.
+    Attributes:
+        index: Of the stream, None when there is none; others are copied as they are.
+        any: Whether it hides anything there.
+        begin: Time of the first shown picture, in ticks of the stream, if what is shown can be decoded without what is
+            hidden; else None.
+    """
+
+    index: int | None
+    any: bool = False
+    begin: int | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether what is hidden has to be in a copy too."""
+        return self.any and self.begin is None
+
+
+def hidden_pictures(source: str | Path, target: str | Path) -> Hidden:
+    """What ``source`` hides before its first picture.
 
     Raises:
-        MediaError: It cannot, and ``target`` by its suffix is a file that cannot hide pictures.
+        MediaError: Shown pictures need it, and ``target`` by its suffix is a file that cannot hide pictures.
     """
     suffix = Path(target).suffix.lower()
-    begins: dict[int, int | None] = {}
-    for index, (hidden, shown) in _first_pictures(source).items():
-        begin = min((packet.pts for packet in shown), default=None)
-        if begin is not None and any(packet.pts < begin for packet in hidden):
-            begins[index] = begin if _alone(hidden, shown, begin, suffix) else None
-    if None in begins.values() and suffix not in MP4:
+    index, hidden, shown = _first_pictures(source)
+    begin = min((packet.pts for packet in shown), default=None)
+    if begin is None or not any(packet.pts < begin for packet in hidden):
+        return Hidden(index)
+    found = Hidden(index, True, begin if _alone(hidden, shown, begin, suffix) else None)
+    if found.needed and suffix not in EDITED:
         raise MediaError(
             f"{target}: {source} was trimmed and hides pictures before its first, which {suffix} files cannot; "
             "write .mp4 or .mov"
         )
-    return begins
+    return found
 
 
-def _first_pictures(source: str | Path) -> dict[int, tuple[list[Any], list[Any]]]:
-    """Of each video stream the packets that are hidden and shown, up to where none can follow that is shown earlier."""
+def _first_pictures(source: str | Path) -> tuple[int | None, list[Any], list[Any]]:
+    """The picture stream, its packets that are hidden and shown, up to where none can follow that is shown earlier."""
+    hidden: list[Any] = []
+    shown: list[Any] = []
     with open_media(source) as given:
-        # no other format has edit lists
-        streams: list[Any] = list(given.streams.video) if "mov" in given.format.name else []
-        first: dict[int, tuple[list[Any], list[Any]]] = {stream.index: ([], []) for stream in streams}
-        waiting = set(first)
-        for packet in packets(given, streams, lambda reason: None) if streams else ():
-            index = packet.stream.index
-            if index in waiting and packet.size:
-                first[index][0 if packet.is_discard else 1].append(packet)
-            if not packet.size or packet.dts >= min((one.pts for one in first[index][1]), default=math.inf):
-                waiting.discard(index)
-            if not waiting:
-                break
-    return first
+        stream = pick(given, "video")
+        if stream is not None and "mov" in given.format.name:  # no other format has edit lists
+            for packet in packets(given, [stream], lambda reason: None):
+                if not packet.size or packet.dts >= min((one.pts for one in shown), default=math.inf):
+                    break
+                (hidden if packet.is_discard else shown).append(packet)
+        return None if stream is None else stream.index, hidden, shown
 
 
 def _alone(hidden: list[Any], shown: list[Any], begin: int, suffix: str) -> bool:
@@ -65,22 +79,25 @@ def _alone(hidden: list[Any], shown: list[Any], begin: int, suffix: str) -> bool
     return shown[0].is_keyframe and shown[0].pts == begin and not opened
 
 
-def unhidden(given: Iterable[Any], begins: Mapping[int, int | None]) -> Iterator[Any]:
+def unhidden(given: Iterable[Any], hidden: Hidden) -> Iterator[Any]:
     """Packets of a file as they come, but of the hidden ones only those that something shown needs.
 
     Args:
         given: All packets of some streams.
-        begins: As :func:`hidden_pictures` gives it.
+        hidden: As :func:`hidden_pictures` gives it.
     """
     held: dict[int, list[Any]] = {}
     begun: set[int] = set()
     for packet in given:
-        index, begin = packet.stream.index, begins.get(packet.stream.index)
+        index = packet.stream.index
+        if index != hidden.index and packet.stream.type != "audio":
+            yield packet
+            continue
         before = held.setdefault(index, [])
         if before and packet.size and packet.dts <= before[-1].dts:
             before.clear()  # an edit that goes back needs nothing of the one before
-        if packet.is_discard and packet.stream.type == "video":
-            if begin is None or packet.pts >= begin:
+        if packet.is_discard and index == hidden.index:
+            if hidden.begin is None or packet.pts >= hidden.begin:
                 before.append(packet)
         elif packet.is_discard:
             if index not in begun:

@@ -58,15 +58,15 @@ def shift_audio(source: str | Path, target: str | Path, seconds: float, progress
     require_picture_and_sound(info)
     suffix = Path(target).suffix.lower()
     require_timestamps(target)
-    begins = hidden_pictures(source, target)
+    hidden = hidden_pictures(source, target)
     with whole_file(target) as temporary, open_media(source) as given:
-        others = _others(info, given, suffix, None in begins.values(), seconds)
+        others = _others(info, given, suffix, hidden.needed, seconds)
         delays = {True: others + seconds, False: others}
         try:
             with create(temporary, given) as written:
                 copies = Copies(given, written, suffix, lambda kind: delays[kind == "audio"])
                 packets = telling(demuxed(given, copies.sources), info, progress)
-                for packet in unhidden(packets, begins):
+                for packet in unhidden(packets, hidden):
                     copies.take(packet)
                 copies.finish()
         except (av.error.FFmpegError, ValueError) as error:

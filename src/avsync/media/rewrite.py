@@ -79,14 +79,14 @@ def rewrite_audio(
     suffix = Path(target).suffix.lower()
     # the first picture is at 0: then what an encoder puts before the sound lies below 0 and is not heard
     base = -(info.origin + info.video.start)
-    begins = hidden_pictures(source, target)
+    hidden = hidden_pictures(source, target)
     with whole_file(target) as temporary, open_media(source) as given:
         try:
             with create(temporary, given) as written:
                 voices = _Voices(written, info, suffix, stretches)
                 copies = Copies(given, written, suffix, lambda kind: base, voices.take)
                 packets = telling(demuxed(given, copies.sources), info, progress)
-                _mux(unhidden(packets, begins), copies, voices.all, base)
+                _mux(unhidden(packets, hidden), copies, voices.all, base)
         except (av.error.FFmpegError, ValueError) as error:
             raise refused(target, source, suffix, error) from error
     for stream in copies.left_out:
