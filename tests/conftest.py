@@ -47,7 +47,8 @@ def mouth_data(shared) -> list[str]:
     from mouths import write_mouths
 
     root = shared / "mouths"
-    splits = {"train": range(40), "val": range(100, 112), "test": range(200, 208)}
+    # few clips of validation state no high chance, and ±30 s ask for one
+    splits = {"train": range(40), "val": range(100, 124), "test": range(200, 208)}
     with FileLock(f"{root}.lock"):
         if not root.is_dir():
             for name, seeds in splits.items():
