@@ -241,12 +241,13 @@ def test_what_systems_and_people_leave_beside_is_no_hindrance(films, tmp_path, o
     assert (tmp_path / other).exists() == ("film.mp4" in other)
 
 
-def test_videos_that_came_into_a_finished_folder_stay(films, tmp_path):
+@pytest.mark.parametrize("place", ["work", "work/clips"])
+def test_videos_that_came_into_a_finished_folder_stay(films, tmp_path, place):
     prepared(films, tmp_path)
-    (tmp_path / "work").mkdir()
-    shutil.copy(films / "dark.mp4", tmp_path / "work")
+    (tmp_path / place).mkdir(parents=True)
+    shutil.copy(films / "dark.mp4", tmp_path / place)
     prepared(films, tmp_path)
-    assert (tmp_path / "work" / "dark.mp4").is_file()
+    assert (tmp_path / place / "dark.mp4").is_file()
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "no index"])

@@ -17,6 +17,7 @@ from avsync.training.checkpoint_io import AtomicCheckpointIO
 from avsync.training.contrast import recall
 from avsync.training.diagnosis import Diagnosis
 from avsync.training.schedule import warmup_cosine
+from killing import KillAt, Killed
 from lamps import write_lamps
 
 # Lightning's own, and its advice on workers
@@ -269,19 +270,6 @@ def test_contrast_stays_in_single_precision(folder):
         half = module.losses(batch, torch.Generator().manual_seed(0))
     assert half["loss"].dtype == half["contrast"].dtype == half["video"].dtype == torch.float32
     assert half["loss"].item() == pytest.approx(exact["loss"].item(), rel=0.05)
-
-
-class Killed(Exception):
-    """As a job that has run out of time."""
-
-
-class KillAt(pl.Callback):
-    def __init__(self, epoch: int):
-        self.epoch = epoch
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == self.epoch:
-            raise Killed
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -16,6 +16,7 @@ from avsync.training.checkpoint_io import AtomicCheckpointIO
 from avsync.training.objectives import Contrastive
 from avsync.training.schedule import warmup_cosine
 from avsync.training.syncnet import SyncNetTraining
+from killing import KillAt, Killed
 from mouths import write_mouths
 from syncnet_ranks import NET
 
@@ -41,19 +42,6 @@ def fitted(folder, epochs, resume=None, callbacks=(), segment=1.4, **how) -> pl.
     )  # fmt: skip
     trainer.fit(module, datamodule=data, ckpt_path=resume)
     return module
-
-
-class Killed(Exception):
-    """As a job that has run out of time."""
-
-
-class KillAt(pl.Callback):
-    def __init__(self, epoch: int):
-        self.epoch = epoch
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == self.epoch:
-            raise Killed
 
 
 def test_a_training_that_goes_on_is_the_one_that_was_never_stopped(folder, tmp_path):

@@ -161,8 +161,9 @@ def _make(jobs: list[Job], out: Path, state: str, how: tuple[str, int, bool]) ->
 
 def _remove_work(work: Path) -> None:
     """A worker whose run was killed may still be writing there: what it leaves is swept up next time."""
-    for stage in STAGES:
-        shutil.rmtree(work / stage, ignore_errors=True)
+    for folder in (work / stage for stage in STAGES):
+        if not _is_foreign(folder):
+            shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         work.rmdir()
 
